@@ -18,7 +18,7 @@ from contract.declarations import Help
 from contract.requests.attaching import AttachRequest
 from contract.requests.automation import ConnectionRequest
 from contract.words import VERSION_NOUNS, VersionedFormat
-from domain_errors import DomainError, InvalidRequest, counted
+from domain_errors import DomainError, InvalidRequest, Loc, counted
 from import_engine.sources.connections import (
     CREDENTIALS,
     EXAMPLES,
@@ -314,7 +314,7 @@ def _with_connections(
     return found
 
 
-def _check_format(table: TableToAttach, loc: tuple[str | int, ...]) -> None:
+def _check_format(table: TableToAttach, loc: Loc) -> None:
     """Check which fields of a table go together."""
     if table.format == "parquet" and table.version is not None:
         raise InvalidRequest(

@@ -22,11 +22,10 @@ from contract.columns import DataType
 from contract.declarations import Help
 from contract.requests.draw import EARLIER, EARLIER_JOBS, RoundJson
 from contract.words import Duplicates
-from domain_errors import DomainError, choices_sentence, located, moved
+from domain_errors import DomainError, Loc, choices_sentence, located, moved
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
-from parquet_tables.row_keys.canonical import Loc
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import write_ordinals
 from parquet_tables.tables import Int64s

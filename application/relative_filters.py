@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypedDict, cast
 
 from contract.declarations import Help
 from contract.requests.draw import RoundJson
+from domain_errors import Loc
 from parquet_tables.tables import TableFiles
 from sampling_engine.filters import absolute_condition, absolute_expression
 
@@ -50,7 +51,7 @@ def absolute_rounds(
 
 
 def absolute_filters(
-    filters: Mapping[str, Any] | None, table: TableFiles, now: datetime, loc: tuple[str | int, ...]
+    filters: Mapping[str, Any] | None, table: TableFiles, now: datetime, loc: Loc
 ) -> Mapping[str, Any] | None:
     """A filter with dates in the place of relative ones."""
     if not filters:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, field, fields
-from typing import Any, ClassVar, Self, dataclass_transform, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, get_type_hints
 
 from contract.fields import NOT_GIVEN, Kind
 from domain_errors import InvalidRequest
@@ -213,6 +213,15 @@ def declared(request: type[Request]) -> tuple[Declared, ...]:
             if hasattr(hints[each.name], "__metadata__")
         )
     return (*_OWN[request], *request.further_fields())
+
+
+AnyRequest = TypeVar("AnyRequest", bound=Request)
+
+
+def copied(to: type[AnyRequest], given: Request, **others: Any) -> AnyRequest:
+    """A request with the fields of another one that it has, too, and with ``others``."""
+    names = (own.name for own in declared(to) if own.name not in others)
+    return to(**{name: getattr(given, name) for name in names if hasattr(given, name)}, **others)
 
 
 def declared_field(request: type[Request], name: str) -> Declared:

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from domain_errors import DomainError, choices_sentence
+from domain_errors import DomainError, Loc, choices_sentence
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import RowView, Statement, find_rows, frequent_values, scan_statement
 from parquet_tables.tables import Column, TableFiles
@@ -21,7 +21,7 @@ def require_known_value(
     condition: Statement,
     value: Any,
     error: type[DomainError],
-    loc: tuple[str | int, ...],
+    loc: Loc,
 ) -> None:
     """Raise ``error`` with the nearest values if no row of the table has this one."""
     if len(find_rows(cursor, table, RowView(condition), 0, 1)):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.words import StatisticName
+from domain_errors import Loc
 from estimation_engine.arrays import Booleans, Ints
 from estimation_engine.errors import InvalidEstimate, TooManyGroups
 from estimation_engine.estimates import Domains, Values
@@ -61,7 +62,7 @@ def relation_of(sample: TableFiles) -> Statement:
     return "read_parquet(?)", [[str(file.path) for file in sample.files]]
 
 
-def check_statistic(statistic: Statistic, loc: tuple[str | int, ...]) -> None:
+def check_statistic(statistic: Statistic, loc: Loc) -> None:
     """Refuse a statistic that lacks something, or whose values don't add up."""
     name = statistic.name
     if name != "count" and statistic.column is None:

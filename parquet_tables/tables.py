@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from domain_errors import DomainError, choices_sentence
+from domain_errors import DomainError, Loc, choices_sentence
 from lazy_dataclasses import dataclass
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.writing import ROW_GROUP_ROWS
@@ -99,7 +99,7 @@ class TableFiles:
         """Return the position among the files of each row; of rows beyond the last, their count."""
         return np.searchsorted(self._ends, ordinals, side="right")
 
-    def column(self, name: str, loc: tuple[str | int, ...] = ()) -> Column:
+    def column(self, name: str, loc: Loc = ()) -> Column:
         """Find a column by its exact name, or else by its name in any case.
 
         ``loc`` is where a request names it, for the error.
@@ -123,7 +123,7 @@ class TableFiles:
             choices=choices_sentence(name, names),
         )
 
-    def select(self, names: tuple[str, ...], loc: tuple[str | int, ...] = ()) -> tuple[Column, ...]:
+    def select(self, names: tuple[str, ...], loc: Loc = ()) -> tuple[Column, ...]:
         """Return the named columns in the given order, each once; without names, all columns."""
         if not names:
             return self.columns

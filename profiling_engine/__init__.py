@@ -13,13 +13,3 @@ from profiling_engine.columns.profile import (
     TableProfile,
 )
 from profiling_engine.tables.profiler import profile_table
-
-__all__ = [
-    "PROFILE_VERSION",
-    "Alert",
-    "ColumnProfile",
-    "Figure",
-    "TableProfile",
-    "design_hints",
-    "profile_table",
-]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract.requests.draw import FIRST_DRAW_VERSION, MAX_ROUNDS
+from domain_errors import Loc
 from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import (
@@ -23,7 +24,6 @@ from sampling_engine.methods.parameters import (
     MAX_SEED,
     MAX_SEED_LENGTH,
     MIN_SEED,
-    Loc,
     check_number_column,
 )
 from sampling_engine.selection.order import Seed

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
 
 from contract.declarations import Help, declared
 from contract.requests.draw import DRAW_VERSION, FIRST_DRAW_VERSION, OrderJson, RoundJson
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.rows import read_ordinals
@@ -188,7 +189,7 @@ def _order(given: OrderJson | None) -> KeyedOrder | None:
     return KeyedOrder(key, Fraction(given["start"]), starts)
 
 
-def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int, ...]) -> Filter:
+def parse_filter(given: dict[str, Any], table: TableFiles, loc: Loc) -> Filter:
     """A filter's JSON, an expression or conditions, checked against a table's columns."""
     if "expression" in given:
         return parse_expression(given["expression"], table, loc=(*loc, "expression"))

@@ -12,7 +12,7 @@ from application.access import Caller
 from application.audit.findings import require_entries
 from application.audit.items import WITH_CAUSE
 from contract.requests.findings import FindingRequest
-from domain_errors import choices_sentence
+from domain_errors import Loc, choices_sentence
 from storage.audit.findings import attributes_of, newest_findings, set_attributes
 from storage.audit.reviewing import questions_of
 from storage.errors import Conflict, InvalidValue
@@ -59,9 +59,7 @@ def choose_attributes(by: Caller, job: JobRecord, names: Sequence[str]) -> tuple
     return tuple(names)
 
 
-def require_details(
-    finding: FindingRequest, attributes: Sequence[str], loc: tuple[str | int, ...] = ()
-) -> None:
+def require_details(finding: FindingRequest, attributes: Sequence[str], loc: Loc = ()) -> None:
     """Refuse deviations and causes that don't fit the outcome or the sample.
 
     Raises

@@ -31,6 +31,7 @@ from application.audit.state import (
 from application.identity.named_rows import rows_named
 from contract.requests.findings import FindingRequest
 from contract.requests.reviewing import AnswerRequest
+from domain_errors import Loc
 from service.service import Service
 from storage.audit.findings import (
     AuditConclusion,
@@ -103,7 +104,7 @@ def _in_order(finding: FindingRequest, attributes: Sequence[str]) -> FindingRequ
     return replace(finding, deviations=deviations)
 
 
-def _loc(place: int) -> tuple[str | int, ...]:
+def _loc(place: int) -> Loc:
     return ("body", "findings", place, "audit_value")
 
 
@@ -160,9 +161,7 @@ def doubts_of(finding: FindingRequest, books: Books | None) -> list[str]:
     return doubts
 
 
-def ok_problem(
-    finding: FindingRequest, books: Books | None, loc: tuple[str | int, ...] = ()
-) -> InvalidValue | None:
+def ok_problem(finding: FindingRequest, books: Books | None, loc: Loc = ()) -> InvalidValue | None:
     """Why a row can't be OK with its audit value; None if it can."""
     if finding.outcome != "ok" or finding.audit_value is None:
         return None

@@ -37,6 +37,7 @@ from application.samples.replacements import next_rows
 from contract.declarations import Help
 from contract.requests.findings import FindingRequest, FindingsListRequest
 from contract.words import OUTCOMES, ItemFilter
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from sampling_engine.errors import NoReserves
 from service.service import Service
@@ -280,7 +281,7 @@ def _named_in(row_ids: Sequence[str], state: AuditState) -> Iterator[str]:
             yield state.replaced[row_id].replacement_id
 
 
-def row_replaced(row_id: str, replacement: str, loc: tuple[str | int, ...] = ()) -> RowReplaced:
+def row_replaced(row_id: str, replacement: str, loc: Loc = ()) -> RowReplaced:
     """The error of a finding about a replaced row."""
     return RowReplaced(
         "Row {row_id} was replaced by {replacement}. Enter a finding about {replacement}.",
@@ -290,14 +291,14 @@ def row_replaced(row_id: str, replacement: str, loc: tuple[str | int, ...] = ())
     )
 
 
-def checked_finding(finding: FindingRequest, loc: tuple[str | int, ...] = ()) -> FindingRequest:
+def checked_finding(finding: FindingRequest, loc: Loc = ()) -> FindingRequest:
     """The finding with its audit value as plain decimal digits; InvalidValue if it isn't one."""
     if finding.audit_value is None:
         return finding
     return replace(finding, audit_value=decimal_text(finding.audit_value, loc))
 
 
-def decimal_text(written: str, loc: tuple[str | int, ...] = ()) -> str:
+def decimal_text(written: str, loc: Loc = ()) -> str:
     """The plain digits of a decimal number; InvalidValue if the text isn't one."""
     try:
         value = Decimal(written)

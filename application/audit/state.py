@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 from functools import cached_property
 
 from contract.requests.reviewing import QuestionsRequest
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.drawn_rows import ROW_ID as ROW_ID
@@ -96,7 +97,7 @@ def origin_of(
     return drawn[drawn_id]
 
 
-def not_in_sample(row_id: str, known: Set[str], loc: tuple[str | int, ...]) -> NotFound:
+def not_in_sample(row_id: str, known: Set[str], loc: Loc) -> NotFound:
     """The error of a row that isn't an item; with the row id that a bare number means."""
     prefix = next(iter(known), "").rpartition(":")[0]
     meant = f"{prefix}:{row_id.strip()}"

@@ -17,6 +17,7 @@ from application.audit.planned import with_likelihoods
 from application.sampling import CheckedDraw, PlannedDraw, SamplingRequest, check_draw
 from contract.declarations import Help
 from contract.requests.draw import DrawJobRequest, OrderJson, RoundJson
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from service.sampling_parameters import stated_rounds
 from service.service import Service
@@ -34,7 +35,6 @@ from storage.errors import Forbidden, InvalidValue
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 
-Loc = tuple[str | int, ...]
 BEACON_LOC: Loc = ("body", "seed", "beacon")
 BESIDE_PLAN = (
     *("export_residual", "output_name", "commit_message", "amount_column", "engine"),

@@ -9,6 +9,7 @@ from application.job_submission import Submission, submit
 from contract.declarations import Help
 from contract.requests.certificates import RowRootRequest
 from domain_errors import DomainError
+from estimation_engine.reading import ROW_ID
 from lazy_dataclasses import dataclass
 from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
@@ -21,7 +22,6 @@ from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import ROW_PROOFS, values_read
 
 FORMAT = "jobsvc-row-proofs-1"
-ROW_ID = "_logical_row_id"
 
 
 class NoRowRoot(DomainError):

@@ -17,6 +17,7 @@ from application.certificates.seeds import seed_origin
 from application.samples.facts import excluded_text
 from application.samples.replacements import next_rows
 from domain_errors import DomainError
+from estimation_engine.reading import ROW_ID
 from parquet_tables.exports import export_rows
 from parquet_tables.rows import page_statement
 from parquet_tables.tables import TableFiles
@@ -47,7 +48,6 @@ PREDICATE_TYPE = "urn:jobsvc:sample-certificate:1"
 MAX_ROWS_LISTED = 10_000
 MAX_GROUPS_LISTED = 10_000
 PLACE = "_reserve_order"
-ROW_ID = "_logical_row_id"
 
 
 class NoCertificate(DomainError):

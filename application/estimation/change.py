@@ -17,7 +17,7 @@ from application.estimation.shared_rows import (
     sharing,
 )
 from contract.answers import AtConfidence, Hidden
-from contract.declarations import Help
+from contract.declarations import Help, copied
 from contract.requests.change import ChangeRequest
 from contract.requests.estimate import EstimatesRequest, StatisticRequest
 from contract.words import ChangeRule
@@ -138,7 +138,7 @@ def change_of(
                 "A quantile has no change: choose a mean, total, proportion, count or ratio.",
                 loc=("statistics", at, "statistic"),
             )
-    asked = _estimates_request(request)
+    asked = copied(EstimatesRequest, request)
     settings = settings_of(asked)
     sampled = sampled_values(service, first, asked), sampled_values(service, second, asked)
     sources = (
@@ -181,20 +181,6 @@ def change_of(
         second_design=design_summary(sampled[1].design),
         warnings=warnings,
         notes=notes,
-    )
-
-
-def _estimates_request(request: ChangeRequest) -> EstimatesRequest:
-    """The estimates of one of both samples."""
-    return EstimatesRequest(
-        confidence=request.confidence,
-        statistics=request.statistics,
-        by=request.by,
-        filters=request.filters,
-        interval=request.interval,
-        variance=request.variance,
-        values=request.values,
-        book_column=request.book_column,
     )
 
 

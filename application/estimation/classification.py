@@ -26,7 +26,7 @@ from contract.answers import AtConfidence, Hidden
 from contract.declarations import Help
 from contract.requests.classification import ClassificationRequest
 from contract.words import CLASSIFICATION_FIGURES, ClassificationFigure
-from domain_errors import choices_sentence, counted
+from domain_errors import Loc, choices_sentence, counted
 from estimation_engine import (
     Design,
     DomainEstimate,
@@ -480,9 +480,7 @@ class _PositiveReader:
         names = {each.name for each in self.rows.source.files.columns}
         return column.name in names and (outside is None or column not in outside.columns)
 
-    def _require_known(
-        self, column: Column, condition: Statement, value: Any, loc: tuple[str | int, ...]
-    ) -> None:
+    def _require_known(self, column: Column, condition: Statement, value: Any, loc: Loc) -> None:
         """Refuse a value that no row of the table has; of values from outside it is a result."""
         if not self._is_of_table(column):
             return

@@ -9,7 +9,7 @@ from typing import Any
 
 from application.estimation.value_sources import value_condition
 from application.identity.lookup import typed_value
-from domain_errors import DomainError
+from domain_errors import DomainError, Loc
 from estimation_engine import Statistic, is_summable
 from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column, TableFiles
@@ -29,7 +29,7 @@ def judge_statistic(
     figure: Statistic,
     value: Any,
     column: Column,
-    locs: tuple[tuple[str | int, ...], tuple[str | int, ...]],
+    locs: tuple[Loc, Loc],
     error: type[DomainError],
 ) -> JudgeStatistic:
     """The figure of a judge's column.
@@ -80,9 +80,7 @@ def judge_statistic(
     return JudgeStatistic(Statistic("mean", column), is_complement=not meant)
 
 
-def _require_judged(
-    figure: Statistic, loc: tuple[str | int, ...], error: type[DomainError]
-) -> None:
+def _require_judged(figure: Statistic, loc: Loc, error: type[DomainError]) -> None:
     """Refuse a figure that a judge doesn't estimate."""
     if figure.counts_missing:
         raise error(
@@ -106,7 +104,7 @@ def _meaning(value: Any) -> bool | None:
     return bool(value) if value in (0, 1) else None
 
 
-def _require_summable(column: Column, loc: tuple[str | int, ...], error: type[DomainError]) -> None:
+def _require_summable(column: Column, loc: Loc, error: type[DomainError]) -> None:
     if not is_summable(column):
         raise error(
             'A judge\'s column has numbers, or true and false; "{column}" is of type {type}. Only '

@@ -27,7 +27,7 @@ from application.estimation.figures import (
 from application.estimation.judge_columns import JudgeStatistic, judge_statistic
 from application.estimation.known_totals import COLUMNS_LOC
 from contract.requests.estimate import CalibrateRequest
-from domain_errors import counted
+from domain_errors import Loc, counted
 from estimation_engine import (
     DomainEstimate,
     InvalidCalibration,
@@ -95,7 +95,7 @@ def _statistic(
     figure: Statistic,
     value: Any,
     column: Column,
-    loc: tuple[str | int, ...],
+    loc: Loc,
     place: int,
 ) -> JudgeStatistic:
     """The figure of a request, of a judge's column."""

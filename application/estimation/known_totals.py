@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from math import isfinite
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from application.access import Caller
 from contract.requests.estimate import CalibrateRequest
 from contract.requests.weighting import CensusRequest, KnownTotalRequest
-from domain_errors import choices_sentence, located
+from domain_errors import Loc, choices_sentence, located
 from estimation_engine import InvalidCalibration, Statistic, is_number, is_summable, true_values
 from estimation_engine.population import GroupKey
 from lazy_dataclasses import dataclass
@@ -67,24 +67,6 @@ class NumberTotals:
 
     rows: float
     totals: list[tuple[float, float]]
-
-
-class OutsideTotals(Protocol):
-    """Totals from outside of the table that was drawn from."""
-
-    @property
-    def source(self) -> TotalsSource:
-        """Where they come from."""
-
-    @property
-    def place(self) -> str:
-        """Where they come from, in a sentence."""
-
-    def cells(self, columns: Sequence[Column]) -> dict[GroupKey, float]:
-        """The rows of each group, by :func:`group_key`."""
-
-    def numbers(self, columns: Sequence[Column]) -> NumberTotals:
-        """The totals of columns of numbers."""
 
 
 def outside_totals(
@@ -182,6 +164,7 @@ class RequestTotals:
 
     source: TotalsSource = "request"
     place = "given in the request"
+    """Where they come from, in a sentence."""
 
     def __init__(
         self, request: CalibrateRequest, columns: Sequence[Column], population: int
@@ -408,7 +391,7 @@ class CensusTotals:
             raise too_many_cells(by)
         return found
 
-    def _column(self, name: str, loc: tuple[str | int, ...]) -> Column:
+    def _column(self, name: str, loc: Loc) -> Column:
         try:
             return self._census.table.files.column(name)
         except UnknownColumn as error:
@@ -435,3 +418,7 @@ class CensusTotals:
                 column=column.name,
                 loc=CENSUS_LOC,
             )
+
+
+OutsideTotals = RequestTotals | CensusTotals
+"""Totals from outside of the table that was drawn from."""

@@ -17,7 +17,7 @@ from application.estimation.figures import FigureEstimate
 from application.estimation.sizing import KINDS, MIN_DRAWN, size_for_goals
 from application.estimation.value_sources import TABLE
 from contract.answers import AtConfidence
-from contract.declarations import Help, declared
+from contract.declarations import Help, copied
 from contract.requests.estimate import EstimatesRequest, MoreRowsRequest, StatisticRequest
 from contract.requests.size import SizeRequest
 from contract.words import Basis, GoalKind
@@ -59,17 +59,8 @@ class PrecisionGoal:
 def more_rows_request(given: MoreRowsRequest) -> PrecisionGoal:
     """The figure and the precision of a request."""
     body = given.given()
-    figure = StatisticRequest(
-        **{each.name: getattr(given, each.name) for each in declared(StatisticRequest)}
-    )
-    estimate = EstimatesRequest(
-        statistics=(figure,),
-        by=given.by,
-        filters=given.filters,
-        confidence=given.confidence,
-        variance=given.variance,
-        values=given.values,
-    )
+    figure = copied(StatisticRequest, given)
+    estimate = copied(EstimatesRequest, given, statistics=(figure,))
     goal = {kind: body[kind] for kind in KINDS if kind in body}
     return PrecisionGoal(estimate, goal, given.basis)
 

@@ -17,7 +17,7 @@ from application.estimation.sample_rows import (
 from application.estimation.size_answers import PilotFacts
 from application.estimation.value_sources import value_condition
 from contract.requests.size import PilotRequest
-from domain_errors import counted, located, relocated
+from domain_errors import Loc, counted, located, relocated
 from estimation_engine import (
     InvalidGoal,
     Statistic,
@@ -89,7 +89,7 @@ def read_pilot(
     pilot: Pilot,
     eligible: EligibleRows,
     goal: Mapping[str, Any],
-    loc: Callable[..., tuple[str | int, ...]],
+    loc: Callable[..., Loc],
     require_few: Callable[[int], None],
 ) -> PilotFigures:
     """Estimate the figures of a goal from a pilot, by the strata of the planned design.
@@ -134,7 +134,7 @@ def judge_correlation(
     pilot: Pilot,
     eligible: EligibleRows,
     goal: Mapping[str, Any],
-    loc: Callable[..., tuple[str | int, ...]],
+    loc: Callable[..., Loc],
 ) -> Correlation:
     """The correlation of a judge's column with the labels of a pilot, within planned strata.
 
@@ -182,7 +182,7 @@ def _statistic_of(
     pilot: Pilot,
     goal: Mapping[str, Any],
     column: Column,
-    loc: Callable[..., tuple[str | int, ...]],
+    loc: Callable[..., Loc],
 ) -> Statistic:
     """The statistic of a goal, checked against the pilot."""
     condition, has_value = None, "value" in goal
@@ -244,7 +244,7 @@ def _read(
     eligible: EligibleRows,
     statistics: Sequence[Statistic],
     by: Sequence[Column],
-    loc: tuple[str | int, ...],
+    loc: Loc,
 ) -> ReadSample:
     """The values of the rows that pass the filter of the planned design, and their groups."""
     rows, row_filter = pilot.rows, eligible.strata.row_filter
@@ -278,7 +278,7 @@ def _require_facts(
     facts: PilotStatistic,
     goal: Mapping[str, Any],
     keys: Sequence[Mapping[str, Any]],
-    loc: Callable[..., tuple[str | int, ...]],
+    loc: Callable[..., Loc],
 ) -> None:
     """Refuse figures of fewer than two rows, and values that don't vary."""
     if not (facts.pilot.corrections > 0).any():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from application.estimation.value_sources import ValueSource, value_source, with_values
+from domain_errors import Loc
 from estimation_engine import InvalidEstimate
 from estimation_engine.arrays import Booleans
 from estimation_engine.reading import ReadSample
@@ -48,7 +49,7 @@ def sample_rows(
     return OpenedSample(source, sample, relation, values_from, design_of(service, job, source))
 
 
-NamedColumn = tuple[tuple[str | int, ...], str | None]
+NamedColumn = tuple[Loc, str | None]
 """The place of a column's name in a request, and the name, if it is given."""
 
 
@@ -72,9 +73,7 @@ def is_of_table(table: TableFiles, found: SampleDesign, name: str) -> bool:
     return any(each.column.name == name == each.name for each in shown_columns(table, found.rounds))
 
 
-def require_of_table(
-    table: TableFiles, found: SampleDesign, name: str, loc: tuple[str | int, ...]
-) -> None:
+def require_of_table(table: TableFiles, found: SampleDesign, name: str, loc: Loc) -> None:
     """Refuse a column that has the name of one of the table, and isn't that."""
     if not is_of_table(table, found, name):
         raise InvalidEstimate(

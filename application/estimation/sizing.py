@@ -34,7 +34,7 @@ from contract.requests.estimate import MINIMUM_DEGREES
 from contract.requests.goal import RECALL
 from contract.requests.size import SizeRequest
 from contract.words import GoalInterval, GoalKind
-from domain_errors import counted, moved
+from domain_errors import Loc, counted, moved
 from estimation_engine import InvalidGoal, Statistic, TooManyGroups, check_statistic
 from estimation_engine.arrays import Booleans, Floats, Ints
 from estimation_engine.known_values import require_known_value
@@ -1260,9 +1260,7 @@ _PLANNERS: Mapping[PlannedBy, type[_Planner]] = {
 }
 
 
-def _variable(
-    table: TableFiles, given: Mapping[str, Any], loc: Callable[..., tuple[str | int, ...]]
-) -> Variable:
+def _variable(table: TableFiles, given: Mapping[str, Any], loc: Callable[..., Loc]) -> Variable:
     """The column or condition that a goal adds up, checked against the table."""
     column = table.column(given["column"], loc("column"))
     condition, has_value = None, "value" in given

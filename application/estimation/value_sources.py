@@ -13,6 +13,7 @@ from application.audit.finding_values import finding_values
 from application.audit.state import audit_state
 from application.estimation.uploaded_values import upload_notes, upload_of
 from application.identity.lookup import typed_value
+from domain_errors import Loc
 from estimation_engine import is_number, is_summable
 from estimation_engine.reading import ROW_ID, relation_of
 from lazy_dataclasses import dataclass
@@ -133,9 +134,7 @@ def estimated_columns(
     ]
 
 
-def value_condition(
-    table: TableFiles, column: Column, value: Any, loc: tuple[str | int, ...]
-) -> Statement:
+def value_condition(table: TableFiles, column: Column, value: Any, loc: Loc) -> Statement:
     """SQL over ``f`` of the rows that have a value; of those without one if it is None.
 
     A text is read by the type of the column, so "1" is a number in a column of numbers alone.

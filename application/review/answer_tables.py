@@ -5,6 +5,7 @@ from __future__ import annotations
 from application.review.questions import columns_by_name
 from contract.requests.exploring import ExplorationRequest
 from contract.requests.reviewing import AnswersTableRequest
+from estimation_engine.reading import ROW_ID
 from parquet_tables.names import folded, unused_name
 from parquet_tables.quoting import quote_identifier
 from service.service import Service
@@ -16,7 +17,6 @@ from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord
 
 DRAWN = ("_inclusion_probability", "_design_weight")
-ROW_ID = "_logical_row_id"
 READERS = ("entered_by", "entered_at")
 
 

@@ -35,7 +35,7 @@ from contract.requests.reviewing import (
     QuestionRequest,
 )
 from contract.words import Reading
-from domain_errors import choices_sentence
+from domain_errors import Loc, choices_sentence
 from lazy_dataclasses import dataclass
 from service.service import Service
 from service.tables.row_names import names_of_job
@@ -44,7 +44,6 @@ from storage.audit.reviewing import release
 from storage.errors import Conflict, InvalidValue, NotFound
 from storage.jobs.jobs import JobRecord
 
-Loc = tuple[str | int, ...]
 MISFITS: Mapping[str, str] = {
     "yes_no": 'An answer to "{name}" is true or false.',
     "number": 'An answer to "{name}" is a finite number.',

@@ -21,11 +21,10 @@ from contract.numbers import plain_text
 from contract.requests.reviewing import QuestionRequest
 from contract.words import Reading
 from domain_errors import counted
+from estimation_engine.reading import ROW_ID
 from lazy_dataclasses import dataclass
 from storage.errors import InvalidValue
 
-ROW_ID = "_logical_row_id"
-"""The name of a row's id in the data of a task, as in other files about rows."""
 YES, NO = "Yes", "No"
 NOTE = "note"
 STEP = "0.01"

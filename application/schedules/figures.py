@@ -24,7 +24,7 @@ from application.estimation.value_sources import FROM_ENTRIES
 from application.review.readings import ReviewProgress, review_progress
 from application.schedules.registering import readable_schedule
 from contract.answers import AtConfidence
-from contract.declarations import Help, declared
+from contract.declarations import Help, copied
 from contract.requests.estimate import CalibrateRequest, EstimatesRequest, StatisticRequest
 from contract.requests.pooling import ScheduleFiguresRequest
 from contract.words import Pooling, StatisticName
@@ -359,17 +359,9 @@ def _require_pooled(schedule: Schedule, request: ScheduleFiguresRequest) -> None
 
 def _of_one_run(request: ScheduleFiguresRequest) -> EstimatesRequest:
     """The request of the estimate of one run."""
-    names = [own.name for own in declared(StatisticRequest)]
-    figure = StatisticRequest(**{name: getattr(request, name) for name in names})
+    figure = copied(StatisticRequest, request)
     judge = CalibrateRequest(method="judge", columns=request.judge) if request.judge else None
-    return EstimatesRequest(
-        statistics=(figure,),
-        filters=request.filters,
-        values=request.values,
-        book_column=request.book_column,
-        confidence=request.confidence,
-        calibrate=judge,
-    )
+    return copied(EstimatesRequest, request, statistics=(figure,), calibrate=judge)
 
 
 def _run_figure(

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from domain_errors import DomainError
+from domain_errors import DomainError, Loc
 from import_engine.sources.reading import (
     PIECE_BYTES,
     OpenFolder,
@@ -189,7 +189,7 @@ class OpenConnection:
     config: Mapping[str, str]
     stores: ObjectStores
 
-    def uri(self, text: str, loc: tuple[str | int, ...] = ()) -> SourceUri:
+    def uri(self, text: str, loc: Loc = ()) -> SourceUri:
         """Parse a URI that must be under the prefix.
 
         Raises

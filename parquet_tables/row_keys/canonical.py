@@ -12,13 +12,12 @@ from decimal import Decimal
 from hashlib import sha256
 from uuid import UUID
 
-from domain_errors import DomainError
+from domain_errors import DomainError, Loc
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
 
 DIGEST_BITS = 62
 MAX_KEY_COLUMNS = 4
-Loc = tuple[str | int, ...]
 
 
 class InvalidKey(DomainError):

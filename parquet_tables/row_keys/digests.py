@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.words import Duplicates
-from domain_errors import NUMBER_KEYS, DomainError, counted
+from domain_errors import NUMBER_KEYS, DomainError, Loc, counted
 from lazy_dataclasses import dataclass
 from operating_system import read_at
 from parquet_tables.cached_files import (
@@ -40,7 +40,6 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_hashes import row_text
 from parquet_tables.row_keys.canonical import (
     DIGEST_BITS,
-    Loc,
     digest_of,
     digest_of_text,
     key_columns,

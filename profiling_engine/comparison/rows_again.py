@@ -12,11 +12,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
-from parquet_tables.row_keys.canonical import Loc
 from parquet_tables.row_keys.digests import (
     EXAMPLES,
     NO_KEY,

@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from contract.words import EngineName
+from domain_errors import Loc
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.row_keys.digests import KeyDigests, RowKey
@@ -33,8 +34,6 @@ from sampling_engine.sql.passes import (
 )
 from sampling_engine.sql.statements import StrataTable
 from sampling_engine.sql.units import Units
-
-Loc = tuple[str | int, ...]
 
 # Rows of one piece of the pass over a filter's columns.
 PIECE_ROWS = 1 << 22

@@ -15,10 +15,11 @@ import duckdb
 import numpy as np
 
 from contract.words import EngineName
+from domain_errors import Loc
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.row_keys.digests import KeyDigests, RowKey
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.engines.duckdb_engine import DUCKDB, DrawTable, Loc
+from sampling_engine.engines.duckdb_engine import DUCKDB, DrawTable
 from sampling_engine.selection.keyed import OrderByKey
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, WholeTable

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from contract.words import EngineName
-from domain_errors import DomainError
+from domain_errors import DomainError, Loc
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.row_keys.canonical import digest_of, key_text
@@ -21,7 +21,7 @@ from parquet_tables.row_keys.digests import NO_KEY, KeyDigests, KeyFaults, RowKe
 from parquet_tables.rows import RowSet, rows_at
 from parquet_tables.tables import Column, DataFile, TableFiles
 from sampling_engine.engines import spark_sql
-from sampling_engine.engines.duckdb_engine import DUCKDB, Loc
+from sampling_engine.engines.duckdb_engine import DUCKDB
 from sampling_engine.engines.engine import DrawState
 from sampling_engine.engines.spark_connection import (
     FileKey,

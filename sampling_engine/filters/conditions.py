@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from domain_errors import Loc
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.filters import predicates
-from sampling_engine.filters.errors import OPERATORS, Loc, Location
+from sampling_engine.filters.errors import OPERATORS, Location
 from sampling_engine.filters.filter import Filter, build_filter
 from sampling_engine.filters.literals import TOO_MANY_DIGITS
 from sampling_engine.filters.predicates import RawOperand

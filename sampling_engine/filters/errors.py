@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from domain_errors import DomainError
+from domain_errors import DomainError, Loc
 from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 
@@ -39,8 +39,6 @@ OPERATORS: tuple[OperatorDescription, ...] = (
     OperatorDescription("is_not_null", "any value", "nothing", "IS NOT NULL"),
 )
 
-
-Loc = tuple[str | int, ...]
 
 EXCERPT_RADIUS = 20
 MAX_QUOTE_LENGTH = 40

@@ -11,11 +11,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from parquet_tables.quoting import shown_identifier
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.filters import predicates
-from sampling_engine.filters.errors import InvalidFilter, Loc, Location, shorten
+from sampling_engine.filters.errors import InvalidFilter, Location, shorten
 from sampling_engine.filters.filter import Filter, build_filter
 from sampling_engine.filters.literals import (
     NUMBER,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from contract.declarations import Declared, Request, declared
 from contract.fields import GroupColumn, Mapped, NumberColumn
 from contract.requests.draw import DRAW_VERSION
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.row_keys.canonical import InvalidKey
@@ -31,7 +32,6 @@ from sampling_engine.errors import (
 )
 from sampling_engine.methods.parameters import (
     SEED,
-    Loc,
     check_number_column,
     check_value,
     share_of_rows,
@@ -406,7 +406,7 @@ class EligibleRows:
         return int(self.counts.sum())
 
     @property
-    def loc(self) -> tuple[str | int, ...]:
+    def loc(self) -> Loc:
         """Where the round's parameters are in the caller's input."""
         return ("rounds", self.round_spec.round_number - 1, "parameters")
 

@@ -20,12 +20,11 @@ from contract.fields import (
     SeedKind,
     SizeKind,
 )
+from domain_errors import Loc
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidMethod, InvalidSize, InvalidStrata
 from sampling_engine.selection.bands import Bands, band_column
 from sampling_engine.sql.lines import SERPENTINE, TABLE_ORDER, SelectionLine, SortOrder
-
-Loc = tuple[str | int, ...]
 
 MAX_SIZE = (1 << 62) - 1
 MIN_SEED, MAX_SEED = -(1 << 63), (1 << 63) - 1

@@ -23,6 +23,7 @@ from contract.fields import (
     SizeKind,
     Text,
 )
+from domain_errors import Loc
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.allocation import (
@@ -56,7 +57,6 @@ from sampling_engine.methods.method import (
     total_size,
 )
 from sampling_engine.methods.parameters import (
-    Loc,
     SampleFraction,
     SampleSize,
     share_of_rows,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from contract.declarations import Help, Initial, Title, UsedWith
 from contract.fields import Bounds, Count
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import TableFiles
@@ -28,13 +29,7 @@ from sampling_engine.methods.method import (
     all_drawn_warning,
     least_left,
 )
-from sampling_engine.methods.parameters import (
-    Loc,
-    SampleSize,
-    SortColumns,
-    SortRule,
-    line_of,
-)
+from sampling_engine.methods.parameters import SampleSize, SortColumns, SortRule, line_of
 from sampling_engine.results import Floats, FrameFacts, RoundRows, RowChances, RowOutcome, nth
 from sampling_engine.selection.order import Int64s, SeededOrder, in_sorted, seed_for
 from sampling_engine.selection.strata import ColumnStrata

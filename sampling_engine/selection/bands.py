@@ -14,6 +14,7 @@ from math import ceil
 
 from contract.columns import DataType
 from contract.requests.draw import MAX_BREAKS, MAX_LABEL_LENGTH
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column
@@ -27,7 +28,6 @@ from sampling_engine.filters.tree import (
     integer_range,
 )
 
-Loc = tuple[str | int, ...]
 Break = int | float | str
 
 MAX_BREAK_DIGITS = 40

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from contract.words import Duplicates
-from domain_errors import DomainError
+from domain_errors import DomainError, Loc
 from parquet_tables.names import folded
-from parquet_tables.row_keys.canonical import Loc, key_columns
+from parquet_tables.row_keys.canonical import key_columns
 from parquet_tables.row_keys.digests import RowKey
 from sampling_engine import method_from_json
 from service.service import Service

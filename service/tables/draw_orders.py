@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from contract.requests.draw import OrderJson, RoundJson
 from contract.words import Duplicates
+from domain_errors import Loc
 from parquet_tables.tables import TableFiles, UnknownColumn
 from sampling_engine import method_class
 from service.service import Service
@@ -50,7 +51,7 @@ def _settled(
     given: Mapping[str, Any],
     declared: DeclaredKey | None,
     source: OpenTable,
-    loc: tuple[str | int, ...],
+    loc: Loc,
 ) -> OrderJson:
     if given.get("key"):
         columns = _own_names(source.files, given["key"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from domain_errors import counted, located
+from domain_errors import Loc, counted, located
 from lazy_dataclasses import dataclass
 from parquet_tables.cached_files import (
     INTEGERS_SUFFIX,
@@ -23,7 +23,7 @@ from parquet_tables.cached_files import (
 )
 from parquet_tables.names import DRAWN_COLUMNS, folded
 from parquet_tables.progress import ProgressCallback, ignore_progress
-from parquet_tables.row_keys.canonical import InvalidKey, Loc
+from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.row_keys.digests import (
     NO_KEY,
     KeyDigests,

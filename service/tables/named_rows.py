@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 
-from domain_errors import located
+from domain_errors import Loc, located
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.row_keys.canonical import KeyValue, text_of_value
 from parquet_tables.row_keys.written import UnreadableKey, WrittenKey, written_keys
@@ -39,7 +39,6 @@ MAX_PADDED = 20
 """Digits of a value with leading zeros that is proposed."""
 MAX_SHOWN = 100
 """Characters of a key in an error."""
-Loc = tuple[str | int, ...]
 Values = Sequence[KeyValue]
 RowsWithValues = Callable[[Values], tuple[list[str], RowNames]]
 """The row ids of the rows that have some values, and their names."""

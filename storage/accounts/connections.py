@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from storage.accounts.groups import Group
 from storage.accounts.users import User
@@ -91,9 +92,7 @@ def list_connections(tx: Transaction, user: User) -> list[Connection]:
     return _CONNECTIONS.all(tx, "list_connections", id=None, name=None, user_id=user_id)
 
 
-def usable_connection(
-    tx: Transaction, user: User, name: str, loc: tuple[str | int, ...] = ()
-) -> Connection:
+def usable_connection(tx: Transaction, user: User, name: str, loc: Loc = ()) -> Connection:
     """Return a connection that a user may use.
 
     Raises

@@ -22,6 +22,7 @@ from contract.words import (
     ReviewState,
     state_after,
 )
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from storage.audit.engagements import require_unsealed
 from storage.errors import Conflict
@@ -39,8 +40,6 @@ from storage.sqlite.queries import (
     run,
     statement,
 )
-
-Loc = tuple[str | int, ...]
 
 
 class FindingsLocked(Conflict):

@@ -11,7 +11,7 @@ from contract.words import ReviewState
 from lazy_dataclasses import dataclass
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, first, only, run
+from storage.sqlite.queries import Records, only, required, run
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,14 @@ def list_issues(tx: Transaction, job_id: str) -> list[Issue]:
 
 def get_payload(tx: Transaction, job_id: str, issue: int) -> bytes:
     """Return the payload of a certificate; raise NotFound if it wasn't issued."""
-    row = first(tx, "certificate_payload", job_id=job_id, issue=issue)
-    if row is None:
-        raise NotFound(
-            "The sample has no certificate {issue}.", loc=("query", "number"), issue=issue
-        )
-    return str(row["payload"]).encode()
+    return _payload(
+        tx, "certificate_payload", job_id, issue, "The sample has no certificate {issue}."
+    )
+
+
+def _payload(tx: Transaction, statement: str, job_id: str, issue: int, missing: str) -> bytes:
+    error = NotFound(missing, loc=("query", "number"), issue=issue)
+    return str(required(tx, statement, error, job_id=job_id, issue=issue)["payload"]).encode()
 
 
 def insert_certificate(
@@ -88,14 +90,8 @@ def list_evaluation_issues(tx: Transaction, job_id: str) -> list[EvaluationIssue
 
 def get_evaluation_payload(tx: Transaction, job_id: str, issue: int) -> bytes:
     """Return the payload of an evaluation's certificate; raise NotFound if it wasn't issued."""
-    row = first(tx, "evaluation_certificate_payload", job_id=job_id, issue=issue)
-    if row is None:
-        raise NotFound(
-            "The sample has no certificate {issue} of its evaluation.",
-            loc=("query", "number"),
-            issue=issue,
-        )
-    return str(row["payload"]).encode()
+    missing = "The sample has no certificate {issue} of its evaluation."
+    return _payload(tx, "evaluation_certificate_payload", job_id, issue, missing)
 
 
 def insert_evaluation_certificate(

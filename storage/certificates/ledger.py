@@ -111,10 +111,9 @@ def entries_about(tx: Transaction, dataset_id: int, job_id: str, kind: Kind) -> 
 
 def plan_entry(tx: Transaction, dataset_id: int, plan_id: str) -> LedgerEntry:
     """Return the entry of a plan; raise NotFound if the dataset has none of this id."""
-    entry = _ENTRIES.first(tx, "ledger_entry_of_plan", dataset_id=dataset_id, plan_id=plan_id)
-    if entry is None:
-        raise NotFound('The dataset has no plan "{plan_id}".', plan_id=plan_id)
-    return entry
+    missing = NotFound('The dataset has no plan "{plan_id}".', plan_id=plan_id)
+    of = {"dataset_id": dataset_id, "plan_id": plan_id}
+    return _ENTRIES.get(tx, "ledger_entry_of_plan", missing, **of)
 
 
 def list_plan_entries(

@@ -21,7 +21,16 @@ from storage.jobs.changes import ending_change
 from storage.jobs.kinds import JobKind, Lane, kind_of
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, json_text, number, run, statement
+from storage.sqlite.queries import (
+    Records,
+    all_rows,
+    first,
+    json_text,
+    number,
+    required,
+    run,
+    statement,
+)
 from storage.versions.refs import output_name_of
 
 OUTPUT_NAME = Help("The name of the sample or the saved query.")
@@ -179,9 +188,8 @@ def fail_job(tx: Transaction, job: JobRecord, code: str, message: str, clock: Cl
 
 def _end_own(tx: Transaction, job: JobRecord, name: str, **values: object) -> None:
     """End a job with a named statement, by its current attempt."""
-    done = first(tx, name, id=job.id, attempt=job.attempt, **values)
-    if done is None:
-        raise StaleJob(job=job.id, attempt=job.attempt)
+    stale = StaleJob(job=job.id, attempt=job.attempt)
+    done = required(tx, name, stale, id=job.id, attempt=job.attempt, **values)
     tx.changes.append(ending_change(done))
 
 

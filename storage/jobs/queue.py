@@ -18,7 +18,7 @@ from storage.jobs.jobs import JobRecord, get_job
 from storage.jobs.kinds import Lane
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, run
+from storage.sqlite.queries import all_rows, first, number, required, run
 
 MAX_CRASHES = 3
 """A job fails after this many crashes of the process: the job may cause them."""
@@ -65,16 +65,15 @@ def postpone_job(tx: Transaction, job: JobRecord, why: str, clock: Clock) -> boo
     if job.attempt > len(RETRY_DELAYS_S):
         return False
     delay_s = RETRY_DELAYS_S[job.attempt - 1]
-    done = first(
+    required(
         tx,
         "postpone_job",
+        StaleJob(job=job.id, attempt=job.attempt),
         id=job.id,
         attempt=job.attempt,
         progress_message=f"waits {delay_s} s and is tried again: {why}",
         not_before=timestamp(clock() + timedelta(seconds=delay_s)),
     )
-    if done is None:
-        raise StaleJob(job=job.id, attempt=job.attempt)
     return True
 
 

@@ -56,18 +56,16 @@ def change_template(
     """
     if name is not None:
         _require_free(tx, user_id, name, template_id)
-    template = _TEMPLATES.first(
+    return _TEMPLATES.get(
         tx,
         "change_draw_template",
+        _missing(template_id),
         id=template_id,
         user_id=user_id,
         name=name,
         body=None if body is None else json_text(body),
         created_at=timestamp(clock()),
     )
-    if template is None:
-        raise _missing(template_id)
-    return template
 
 
 def list_templates(

@@ -349,10 +349,8 @@ def insert_commit(tx: Transaction, author_id: int, manifest: Manifest) -> Commit
 
 def get_commit(tx: Transaction, dataset_id: int, commit_id: str) -> Commit:
     """Return a commit by its full id; see :func:`storage.versions.refs.resolve`."""
-    commit = _COMMITS.first(tx, "commit_by_id", dataset_id=dataset_id, id=commit_id)
-    if commit is None:
-        raise NotFound('Commit "{commit}" not found.', commit=commit_id)
-    return commit
+    missing = NotFound('Commit "{commit}" not found.', commit=commit_id)
+    return _COMMITS.get(tx, "commit_by_id", missing, dataset_id=dataset_id, id=commit_id)
 
 
 def history(

@@ -20,7 +20,7 @@ from storage.accounts.users import User
 from storage.errors import Conflict, InvalidValue, NotFound, RefImmutable, RefMoved
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, first, run, statement
+from storage.sqlite.queries import Records, all_rows, first, required, run, statement
 
 MAIN = "main"
 SAMPLE_PREFIX = "smpl-"
@@ -213,17 +213,9 @@ def move_ref(
     require_movable(name)
     now = timestamp(clock())
     run(tx, "record_left_commit", dataset_id=dataset_id, name=name, next_id=commit_id, now=now)
-    moved = first(
-        tx,
-        "move_ref",
-        dataset_id=dataset_id,
-        name=name,
-        expected=expected,
-        commit_id=commit_id,
-        now=now,
-    )
-    if moved is None:
-        raise RefMoved('The ref "{name}" was moved by someone else.', name=name)
+    moved = RefMoved('The ref "{name}" was moved by someone else.', name=name)
+    named = {"dataset_id": dataset_id, "name": name, "commit_id": commit_id}
+    required(tx, "move_ref", moved, expected=expected, now=now, **named)
     run(tx, "touch_dataset", id=dataset_id, now=now)
 
 

@@ -14,12 +14,12 @@ from dataclasses import field
 from contract.columns import is_identifier_name
 from domain_errors import counted
 from estimation_engine import Design, is_number
+from estimation_engine.reading import ROW_ID
 from estimation_engine.replicates import ReplicateFacts
 from lazy_dataclasses import dataclass
 from parquet_tables.tables import Column
 from sampling_engine.sample_table import HITS_COLUMN, SAMPLE_COLUMNS
 
-ROW_ID = "_logical_row_id"
 DRAW_COLUMNS = frozenset((*SAMPLE_COLUMNS, *HITS_COLUMN))
 """Names of the draw, which a column of the table has in a sample only if the draw doesn't."""
 MAX_LENGTH = 32

@@ -21,6 +21,7 @@ from contract.fields import (
     Number,
     NumberColumn,
 )
+from domain_errors import Loc
 from lazy_dataclasses import dataclass
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.row_keys.canonical import InvalidKey, can_be_in_key
@@ -44,7 +45,7 @@ from sampling_engine.methods.cluster.selection import (
 )
 from sampling_engine.methods.cluster.tree import ClusterTree
 from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, PlannedBy
-from sampling_engine.methods.parameters import Loc, group_column, strata_columns
+from sampling_engine.methods.parameters import group_column, strata_columns
 from sampling_engine.results import Floats, GroupKind
 from sampling_engine.selection.bands import Bands
 from sampling_engine.selection.keyed import DigestRanks

@@ -10,6 +10,7 @@ import numpy as np
 
 from contract.declarations import Help, Initial, Option, Title
 from contract.fields import Bounds, Choice, Number, NumberColumn
+from domain_errors import Loc
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning, InvalidMethod, InvalidSize, draw_warning, warned
@@ -32,7 +33,7 @@ from sampling_engine.methods.monetary_unit.fixed_interval import (
 from sampling_engine.methods.monetary_unit.ledger import Ledger, read_ledger
 from sampling_engine.methods.monetary_unit.round import MonetaryRound
 from sampling_engine.methods.monetary_unit.selection import UnitSelection
-from sampling_engine.methods.parameters import Loc, SampleSize
+from sampling_engine.methods.parameters import SampleSize
 from sampling_engine.methods.weighted.weights import TakeAll, take_all_rows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.sql.passes import RowsOfUnits

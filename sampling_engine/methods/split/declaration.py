@@ -9,13 +9,14 @@ from typing import Annotated, Any, ClassVar, Self
 
 from contract.declarations import Help, Initial, Option, Title
 from contract.fields import SHARE, BandedColumn, Flag, GroupColumn, Items, Mapped
+from domain_errors import Loc
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.row_keys.canonical import InvalidKey, can_be_in_key
 from parquet_tables.row_keys.digests import RowKey
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidMethod, InvalidSize
 from sampling_engine.methods.method import EligibleRows, Method, PlannedBy, RoundDraw
-from sampling_engine.methods.parameters import Loc, strata_columns
+from sampling_engine.methods.parameters import strata_columns
 from sampling_engine.methods.split.round import prepared_split
 from sampling_engine.methods.split.rule import SplitRule, exact_share
 from sampling_engine.selection.bands import Bands

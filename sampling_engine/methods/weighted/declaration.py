@@ -12,6 +12,7 @@ import numpy as np
 from contract.declarations import Help, Initial, Option, Title, UsedWith
 from contract.fields import Bounds, Choice, Count, Flag, Number, NumberColumn
 from contract.requests.draw import FIRST_DRAW_VERSION
+from domain_errors import Loc
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.row_keys.canonical import InvalidKey
 from parquet_tables.tables import TableFiles
@@ -23,7 +24,7 @@ from sampling_engine.errors import (
     warned,
 )
 from sampling_engine.methods.method import NO_ROW, EligibleRows, Method, PlannedBy, Reserves
-from sampling_engine.methods.parameters import Loc, SortColumns, SortRule, line_of
+from sampling_engine.methods.parameters import SortColumns, SortRule, line_of
 from sampling_engine.methods.weighted.inclusion import read_size_groups
 from sampling_engine.methods.weighted.round import WeightedRound, uniform_order
 from sampling_engine.methods.weighted.systematic_round import SystematicWeightedRound
