@@ -415,12 +415,14 @@ def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) ->
 
 def _print_excluded(excluded: dict[str, Any]) -> None:
     """Print how many rows are new, not drawn yet and left out."""
-    by = ", ".join(excluded["key"] or ()) or "position"
-    since, rows = excluded["new_since"], [f"{excluded['excluded_rows']:,} left out by {by}"]
+    since, rows = excluded["new_since"], [f"{excluded['excluded_rows']:,} left out"]
+    if since is not None or excluded["samples"]:
+        rows[0] += f", matched by {', '.join(excluded['key'] or ()) or 'position'}"
     if since is not None:
         rows.append(f"{excluded['new_rows']:,} new since {since[:12]}")
     if excluded["found_by"]:
-        rows.append(f"{excluded['found_rows']:,} found by audit tests")
+        tests = ", ".join(each[:8] for each in excluded["found_by"])
+        rows.append(f"{excluded['found_rows']:,} found by audit test {tests}")
     if excluded["samples"]:
         rows.append(f"{excluded['undrawn_rows']:,} not drawn by the named samples")
     if excluded["group_rows"]:
