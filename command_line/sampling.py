@@ -415,12 +415,14 @@ def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) ->
 
 def _print_excluded(excluded: dict[str, Any]) -> None:
     """Print how many rows are new, not drawn yet and left out."""
-    by = ", ".join(excluded["key"] or ()) or "position"
-    since, rows = excluded["new_since"], [f"{excluded['excluded_rows']:,} left out by {by}"]
+    since, rows = excluded["new_since"], [f"{excluded['excluded_rows']:,} left out"]
+    if since is not None or excluded["samples"]:
+        rows[0] += f", matched by {', '.join(excluded['key'] or ()) or 'position'}"
     if since is not None:
         rows.append(f"{excluded['new_rows']:,} new since {since[:12]}")
     if excluded["found_by"]:
-        rows.append(f"{excluded['found_rows']:,} found by audit tests")
+        tests = ", ".join(each[:8] for each in excluded["found_by"])
+        rows.append(f"{excluded['found_rows']:,} found by audit test {tests}")
     if excluded["samples"]:
         rows.append(f"{excluded['undrawn_rows']:,} not drawn by the named samples")
     if excluded["group_rows"]:
@@ -606,7 +608,10 @@ def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:
     if amount := round_.get("amount"):
         print_line(f"{'' if 'sampled' in figures else 'Expected: '}{_coverage(amount)}")
     if uncovered := round_.get("uncovered_rows"):
-        print_line(f"{uncovered:,} rows are in groups from which no row is drawn.")
+        print_line(
+            f"{uncovered:,} rows are in groups from which no row is drawn. To evaluate the sample "
+            "by amounts, draw at least two rows of each group, or leave rows out by a filter."
+        )
     _print_warnings(round_)
 
 

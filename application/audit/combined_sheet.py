@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.sentences import ASSURANCES, judgement_of, programme_facts
-from contract.requests.evaluate import KINDS
+from contract.requests.evaluate import KINDS, MONETARY_UNIT
 from contract.words import REVIEW_STATES
 from domain_errors import Sentence
 from presentation.content import Block, Cell, Code, Facts, Percent, Row, Section, Table
@@ -99,8 +99,20 @@ def _samples(samples: Sequence[Mapping[str, Any]]) -> Table:
         for name in COLUMNS
         if name == "scope" or any(each[name] is not None for each in samples)
     ]
-    rows = [[_cell(name, each[name]) for name in shown] for each in samples]
+    rows = [
+        [_scope(each) if name == "scope" else _cell(name, each[name]) for name in shown]
+        for each in samples
+    ]
     return Table("Samples", [COLUMNS[name] for name in shown], rows)
+
+
+def _scope(sample: Mapping[str, Any]) -> Cell:
+    """The rows that could be drawn; together only overstatements of monetary units have a limit."""
+    scope = sample["scope"]
+    if sample["kind"] == MONETARY_UNIT.name:
+        text = "amounts above 0" if scope is None else "amounts above 0 of {scope}"
+        return Sentence(text, scope=scope)
+    return Sentence("all") if scope is None else Code(scope)
 
 
 def _cell(name: str, value: Any) -> Cell:
@@ -109,8 +121,6 @@ def _cell(name: str, value: Any) -> Cell:
             return Sentence(KINDS[value].title)
         case "review_state":
             return Sentence(REVIEW_STATES[value])
-        case "scope":
-            return Sentence("all") if value is None else Code(value)
         case "book_value" | "projected" | "standard_error" | "limit" if value is not None:
             return Decimal(value)
     cell: Cell = value

@@ -180,23 +180,31 @@ def _owners(excluded: Mapping[str, Any]) -> Sentence:
     return Sentence.joined(owners, " or ")
 
 
-def excluded_origin(excluded: Mapping[str, Any]) -> str:
-    """The rows that a draw excluded, in few words.
+def excluded_origin(excluded: Mapping[str, Any], tests: Mapping[str, str] | None = None) -> str:
+    """The rows that a draw excluded, in few words; ``tests`` has the names of audit tests.
 
     >>> excluded_origin({"job_ids": ["0a", "1b"], "rows": 34})
     '34 rows of 2 earlier samples'
     >>> excluded_origin({"job_ids": ["0a"], "found_by": ["1b"], "rows": 34})
     '34 rows of 1 earlier sample or that no audit test found'
+    >>> excluded_origin({"job_ids": [], "found_by": ["1b"], "rows": 34}, {"1b": "cut"})
+    "34 rows that audit test cut didn't find"
     """
     since = f"version {excluded['new_since'][:12]}" if excluded.get("new_since") else None
     samples = counted(len(excluded["job_ids"]), "earlier sample") if excluded["job_ids"] else None
     earlier = " and ".join(filter(None, (since, samples)))
-    origins = [
-        *([f"of {earlier}"] if earlier else []),
-        *(["that no audit test found"] if excluded.get("found_by") else []),
-        *(["that an audit test found"] if excluded.get("not_found_by") else []),
-    ]
+    origins = [f"of {earlier}"] if earlier else []
+    if of_found := excluded.get("found_by"):
+        found = tests and f"that audit test {_named(of_found, tests)} didn't find"
+        origins.append(found or "that no audit test found")
+    if of_others := excluded.get("not_found_by"):
+        found = tests and f"that audit test {_named(of_others, tests)} found"
+        origins.append(found or "that an audit test found")
     return f"{counted(excluded['rows'], 'row')} {' or '.join(origins) or 'of earlier samples'}"
+
+
+def _named(job_ids: Sequence[str], tests: Mapping[str, str]) -> str:
+    return " or ".join(tests[each] for each in job_ids)
 
 
 def population_note(run_parameters: Mapping[str, Any]) -> str | None:

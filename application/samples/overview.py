@@ -20,8 +20,9 @@ from lazy_dataclasses import dataclass
 from sampling_engine.methods import method_class, method_from_json
 from sampling_engine.plan import margin_of_error
 from service.service import Service
-from storage.errors import Pruned
-from storage.jobs.jobs import JobRecord, get_comparison
+from storage.errors import NotFound, Pruned
+from storage.jobs.jobs import JobRecord, get_comparison, get_job
+from storage.sqlite.database import Transaction
 
 MAX_GROUPS = 12
 
@@ -95,6 +96,8 @@ def sample_overview(service: Service, job: JobRecord) -> SampleOverview:
     with suppress(Pruned):
         newer = newer_version(service, job)
     left_out = job.run_parameters.get("excluded")
+    with service.database.read() as tx:
+        tests = _test_names(tx, left_out or {})
     return SampleOverview(
         purpose=job.purpose or "",
         drawn=summary.get("total_sampled", 0),
@@ -107,8 +110,18 @@ def sample_overview(service: Service, job: JobRecord) -> SampleOverview:
         newer=newer,
         estimated_amount=_estimated_amount(job),
         excluded=excluded_text(job.run_parameters),
-        excluded_short=None if left_out is None else excluded_origin(left_out),
+        excluded_short=None if left_out is None else excluded_origin(left_out, tests),
     )
+
+
+def _test_names(tx: Transaction, excluded: Mapping[str, Any]) -> dict[str, str]:
+    """The names of the audit tests of a draw by job id; of a pruned one the first digits."""
+    names = {}
+    for job_id in [*(excluded.get("found_by") or ()), *(excluded.get("not_found_by") or ())]:
+        names[job_id] = job_id[:8]
+        with suppress(NotFound):
+            names[job_id] = get_job(tx, job_id, with_position=False).output_name or job_id[:8]
+    return names
 
 
 def _estimated_amount(job: JobRecord) -> str | None:

@@ -604,7 +604,8 @@ def _named_warnings(requested: Int64s, eligible: EligibleRows) -> list[DrawWarni
                 "strata_without_size",
                 "{without} of {strata} strata have no size and gave no row: {named}"
                 + (" and others" if without.sum() > len(first) else "")
-                + ". No row can be drawn of the {rows} rows in them.",
+                + ". No row can be drawn of the {rows} rows in them, so the sample can't be "
+                "evaluated by amounts: leave them out by a filter instead.",
                 without=int(without.sum()),
                 strata=int((counts > 0).sum()),
                 named=named,

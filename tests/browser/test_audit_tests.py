@@ -59,7 +59,7 @@ def test_planted_duplicates_are_drawn_and_evaluated(analyst: Analyst, server: Li
     expect(page.get_by_text("30 of 40 rows will be drawn.")).to_be_visible()
     assert violations(page) == []
     page.get_by_role("button", name="Draw sample").click()
-    expect(page.get_by_text("380 rows that no audit test found").first).to_be_visible(
+    expect(page.get_by_text("380 rows that audit test twice didn't find").first).to_be_visible(
         timeout=15_000
     )
     job = page.url.rpartition("/")[2].partition("?")[0]

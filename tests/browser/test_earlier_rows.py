@@ -34,7 +34,7 @@ def test_thirty_new_postings_are_drawn_by_chips(analyst: Analyst, server: LiveSe
     page.get_by_text("Only new rows").click()
     page.get_by_label("Not drawn by").select_option("Q3")
     plan = page.locator("#plan")
-    expect(plan).to_contain_text("31,920 not drawn yet, 80 left out by posting.")
+    expect(plan).to_contain_text("31,920 not drawn yet, 80 left out, matched by posting.")
     page.get_by_label("New since").select_option(index=1)
     expect(plan).to_contain_text("32,000 rows in the table, 2,000 new, 31,920 not drawn yet")
     chips = page.get_by_label("Left out").locator(".chip")

@@ -27,7 +27,7 @@ def test_a_paper_is_written_and_found_rows_are_drawn(
         run("test", "paper", test, "--output", str(path), "--language", "de")
         assert path.read_bytes().startswith(start)
     planned = run("plan", dataset, "--size", "5", "--found-by", "expl-twice").stdout
-    assert "Of 210 rows: 190 left out by position, 20 found by audit tests." in planned
+    assert f"Of 210 rows: 190 left out, 20 found by audit test {test[:8]}." in planned
     drawn = json.loads(run("sample", dataset, "--size", "5", "--found-by", test, "--json").stdout)
     assert drawn["output_summary"]["source_rows"] == 20
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from typing import Any
 
@@ -120,6 +121,8 @@ def test_limits_by_monetary_units_add_up_at_bonferronis_confidence(
     assert found["standard_error"] is None
     total = sum(row + 1 for row in range(ROWS)) / 4
     assert found["tolerable"] == f"{total / 10:.2f}"
+    paper = server.admin.get(f"{PATH}/paper", params={"jobs": jobs, "tolerable": "10%"})
+    assert f"amounts above 0 of {html.escape(LOW)}" in paper.text
 
 
 def test_samples_of_one_row_are_refused(server: LiveServer, dataset: int) -> None:

@@ -528,3 +528,25 @@ def test_the_refusal_of_uncovered_strata_names_them(server: LiveServer) -> None:
     examined(server, job)
     refused = evaluated(server, job, "variables", book_column="amount")
     assert_problem(refused, 422, "invalid_findings", "strata with 200 rows (east, west), so")
+
+
+def test_a_stratum_without_a_row_is_to_be_left_out(server: LiveServer, dataset: int) -> None:
+    """The plan says so, before rows are examined in vain."""
+    bands = [{"column": "amount", "breaks": [100]}]
+    draw = one("stratified", strata_columns=bands, sizes={"< 100": 0, "≥ 100": 20})
+    plan = server.admin.post(f"/api/sampling/datasets/{dataset}/plan", json={"rounds": [draw]})
+    (warning,) = plan.json()["rounds"][0]["warnings"]
+    assert warning.endswith(
+        "so the sample can't be evaluated by amounts: leave them out by a filter instead."
+    )
+    job = drawn(server, dataset, draw)
+    examined(server, job)
+    refused = evaluated(server, job, "variables", book_column="amount")
+    detail = assert_problem(refused, 422, "invalid_findings")["detail"]
+    assert detail.endswith("at least two rows of each stratum, or leave rows out by a filter.")
+    draw["filters"] = {"expression": "amount >= 100"}
+    draw["parameters"]["sizes"] = {"≥ 100": 20}
+    other = drawn(server, dataset, draw)
+    examined(server, other, WRONG)
+    found = evaluated(server, other, "variables", book_column="amount")
+    assert found.status_code == 200, found.text

@@ -128,7 +128,7 @@ def test_sizes_name_strata_by_their_labels(workshop: Workshop, shops: TableFiles
     assert warnings_of(sample.rounds[0]) == (
         "1 of 2 named strata hold fewer eligible rows than their size and gave all of them.",
         '1 of 3 strata have no size and gave no row: "b". No row can be drawn of the 300 rows in '
-        "them.",
+        "them, so the sample can't be evaluated by amounts: leave them out by a filter instead.",
     )
 
 

@@ -167,7 +167,8 @@ def test_sizes_state_what_was_requested_available_and_drawn(
     assert one.uncovered_rows == 70
     assert (
         '2 of 5 strata have no size and gave no row: "1,000 to < 10,000", "NULL". '
-        "No row can be drawn of the 70 rows in them." in warnings_of(one)
+        "No row can be drawn of the 70 rows in them, so the sample can't be evaluated by amounts: "
+        "leave them out by a filter instead." in warnings_of(one)
     )
     plan = plan_draw(workshop.database, ledger, [one_round(method)])[0]
     assert plan.uncovered_rows == 70

@@ -23,10 +23,15 @@ def dataset(server: LiveServer, reader: Reader) -> int:
 
 
 def examined(
-    server: LiveServer, reader: Reader, dataset: int, method: str, parameters: dict[str, object]
+    server: LiveServer,
+    reader: Reader,
+    dataset: int,
+    method: str,
+    parameters: dict[str, object],
+    **more: object,
 ) -> str:
     """The page of a sample of 20 units, of which one has an exception."""
-    body = {"rounds": [{"method": method, "parameters": {"seed": 3, **parameters}}]}
+    body = {"rounds": [{"method": method, "parameters": {"seed": 3, **parameters}, **more}]}
     job = server.draw(dataset, body)["id"]
     path = f"/api/sampling/jobs/{job}/findings"
     items = reader.api.get(path).json()["items"]
@@ -236,9 +241,11 @@ def test_a_paper_is_downloaded_in_a_chosen_language(reader: Reader, random_path:
     assert '<option value="fr" selected>' in reader.page(random_path, tab="paper")
 
 
+@pytest.mark.parametrize("filters", [None, {"expression": "amount > 120"}])
 def test_a_signed_evaluation_stands_once_on_the_page(
-    server: LiveServer, reader: Reader, random_path: str
+    server: LiveServer, reader: Reader, dataset: int, filters: dict[str, str] | None
 ) -> None:
+    random_path = examined(server, reader, dataset, "random", {"sample_size": 20}, filters=filters)
     path = f"/api/sampling{random_path}/review"
     submit = {"action": "submitted", "accept_missing": True, "note": "No cause yet"}
     assert reader.api.post(path, json=submit).status_code == 200

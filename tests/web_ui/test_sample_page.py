@@ -61,3 +61,18 @@ def test_the_workbook_is_the_first_download(reader: Reader, job_id: str) -> None
     page = reader.page(f"/jobs/{job_id}")
     downloads = re.findall(rf'href="/api/sampling/jobs/{job_id}/data\?format=(\w+)', page)
     assert downloads[0] == "xlsx"
+
+
+def test_a_sample_of_marked_rows_names_the_audit_test(server: LiveServer, reader: Reader) -> None:
+    """And not a saved query, though its ref is of that kind."""
+    dataset = server.new_dataset(reader.api)
+    server.import_text(dataset, LEDGER, client=reader.api)
+    test = {"columns": ["Region"], "output_name": "twm", "mark_rows": True}
+    path = f"/api/datasets/{dataset}/audit-tests/duplicates"
+    server.finished(reader.api.post(path, json=test).json()["job_id"])
+    step = {"method": "random", "parameters": {"sample_size": 5, "seed": 1}}
+    body = {"source_ref": "expl-twm", "table_key": "marked", "rounds": [step]}
+    job = server.draw(dataset, body)["id"]
+    page = reader.text(f"/jobs/{job}")
+    assert ", audit test twm, by" in page
+    assert "saved query" not in page

@@ -50,6 +50,7 @@ from service.tables.open_tables import (
     open_table,
     output_of,
     source_of,
+    version_of,
 )
 from service.tables.row_names import key_of_job
 from storage.accounts.datasets import get_dataset
@@ -63,12 +64,13 @@ from storage.errors import NotFound, Pruned
 from storage.jobs import kinds
 from storage.jobs.jobs import JobRecord, get_job, list_log
 from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.publishing import job_with_output
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.bin import is_binned
 from storage.versions.refs import has_ref, has_sample_ref
 from web_ui.grids import download_links, grid_of
-from web_ui.job_texts import advice, problem_text
+from web_ui.job_texts import advice, problem_text, ref_label
 from web_ui.pages.audit_tests import audit_test_values
 from web_ui.pages.change import change_tab
 from web_ui.pages.classification import classification_tab
@@ -245,6 +247,7 @@ def _overview(found: JobRecord) -> Values:
     if is_sample(found):
         values["awaits_comparison"] = service().settings.compare_samples
         values["overview"] = sample_overview(service(), found)
+        values["source_label"] = _source_label(found)
         values["group_bars"] = group_bars
         values["warnings_of"] = warnings_of
         rounds = zip(found.run_parameters["rounds"], values["summary"]["rounds"], strict=True)
@@ -254,6 +257,19 @@ def _overview(found: JobRecord) -> Values:
         values["part_bars"], values["part_shares"] = part_bars, part_shares
         values["division_sentences"] = division_sentences
     return values
+
+
+def _source_label(found: JobRecord) -> str:
+    """The version, or the audit test, that a sample was drawn from, as people name it."""
+    name = str(found.run_parameters["source_ref"])
+    with suppress(Pruned), service().database.read() as tx:
+        version = version_of(found)
+        made = job_with_output(tx, found.dataset_id, version)
+        if made is not None and made.kind is kinds.AUDIT_TEST:
+            return f"audit test {made.output_name or made.id[:8]}"
+        if name == version:
+            return f"version {name[:12]}"
+    return f"version {ref_label(name)}"
 
 
 def _step_facts(found: JobRecord) -> list[Facts]:

@@ -79,7 +79,7 @@ export function filterForm(context, round, loc) {
     const all = () => { text.value = ""; conditions = []; showRows(); fromText(); };
     const code = (words, drop) => chip(h("code", {}, words), drop, `the filter ${words}`);
     fill(chips, whole.length ? whole.map((one) => code(wordsOf(one), () => remove(conditions.indexOf(one))))
-      : text.value.trim() ? code(text.value.trim(), all) : h("span", { class: "chip" }, "All rows"),
+      : text.value.trim() ? code(text.value.trim(), all) : h("span", { class: "chip" }, "No filter"),
     whole.length > 1 ? h("small", { class: "soft" }, logic.value === "AND" ? "all of them" : "any of them") : null);
   };
   const wordsOf = (one) => {

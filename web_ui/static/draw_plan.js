@@ -39,7 +39,7 @@ export function showPlan(element, plan, steps) {
 const excluded = (found) => found && h("p", {}, [[found.source_rows, "rows in the table"], found.new_since && [found.new_rows, "new"], found.samples.length && [found.undrawn_rows, "not drawn yet"],
   found.group_rows && [found.group_rows, `other rows of their ${found.group}`],
   found.found_by && [found.found_rows, "found by tests"],
-  [found.excluded_rows, `left out by ${found.key?.join(", ") ?? "position"}`]].filter(Boolean).map(([rows, text]) => `${number(rows)} ${text}`).join(", "), ".");
+  [found.excluded_rows, `left out${found.new_since || found.samples.length ? `, matched by ${found.key?.join(", ") ?? "position"}` : ""}`]].filter(Boolean).map(([rows, text]) => `${number(rows)} ${text}`).join(", "), ".");
 
 /** A group without a value is called Missing. */
 const shown = ({ named, ...others }) => (named ? { ...others, named: named.replace(/"NULL"/g, "Missing") } : others);

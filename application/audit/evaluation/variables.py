@@ -193,7 +193,8 @@ def _require_covered(sample: ExaminedSample, design: Design) -> None:
     if design.uncovered_rows:
         raise InvalidFindings(
             "The sample has no row of strata with {rows} {rows|row|rows} ({strata}), so their "
-            "misstatement isn't known. Draw at least two rows of each stratum.",
+            "misstatement isn't known. Draw at least two rows of each stratum, or leave rows out "
+            "by a filter.",
             rows=design.uncovered_rows,
             strata=_uncovered_text(sample.job),
         )
