@@ -4343,7 +4343,9 @@ EVALUATION_PREDICATE = record(
         "programme_rules": record(
             "calculation: text?; limit: text",
             least_rows=nullable(integer(1)),
-            conclusions=mapping(text()),
+            conclusions=members(
+                dict.fromkeys(("tolerable", "not_supported", "inconclusive", "statement"), text())
+            ),
         )
     },
     attachments=items(

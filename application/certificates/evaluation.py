@@ -323,7 +323,7 @@ def _request(request: SettledEvaluation[Any]) -> dict[str, Any]:
 def _programme_rules(
     request: SettledEvaluation[Any], answer: EvaluationAnswer | None
 ) -> dict[str, Any]:
-    """The rules of the request's programme by which verifiers recompute what it says; or nothing."""
+    """The rules of the programme, by which verifiers recompute what it says; or nothing."""
     if request.programme is None or answer is None:
         return {}
     rule, file = request.programme.rule, request.programme.programme.file

@@ -19,6 +19,7 @@ from tests.browser.test_verifier_page import PAGE, verifier_page, verify
 from tests.support.nightly import amount
 from tests.verifiers.evaluation_cases import CASES
 from tests.verifiers.test_evaluations import (
+    BY_PROGRAMMES,
     CHOICES,
     EVALUATED,
     LATER,
@@ -29,6 +30,7 @@ from tests.verifiers.test_evaluations import (
     flip,
     followed,
     load,
+    no_more_rules,
     of_figure,
     other_strata,
     plain,
@@ -73,6 +75,18 @@ def test_a_changed_finding_is_refused(page: Page, case: str) -> None:
         code = code_of(page, changed(files, flip(place)))
         assert code is not None
         assert code != "check_failed"
+
+
+@pytest.mark.parametrize("name", BY_PROGRAMMES)
+def test_changes_of_a_programme_are_refused(page: Page, name: str) -> None:
+    case, change, code = BY_PROGRAMMES[name]
+    assert code_of(page, changed(plain(case), change)) == code
+
+
+def test_a_programme_without_rules_is_not_recomputed(page: Page) -> None:
+    files = changed(plain("programme_money"), no_more_rules)
+    report = verify(page, files, allowKnownKey=True)
+    assert (report["accepted"], report["levels"]["E"]) == (True, "not checkable here")
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)

@@ -613,3 +613,75 @@ def test_without_the_data_book_values_are_those_of_the_sample() -> None:
     assert not report.refusals
     texts = [(line.status, line.text) for line in report.lines]
     assert ("checked", "book values of 100 rows are those of sample.csv or data.csv") in texts
+
+
+def rule(**values: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda predicate: predicate["programme_rules"].update(values)
+
+
+def said(found: str, instead: str, is_tolerable: bool | None = None) -> Callable[..., None]:
+    """Another sentence of the conclusion, which the sign-off kept, too."""
+
+    def change(predicate: dict[str, Any]) -> None:
+        conclusion = predicate["result"]["conclusion"]
+        assert found in conclusion["sentence"]
+        conclusion["sentence"] = conclusion["sentence"].replace(found, instead)
+        conclusion["is_tolerable"] = is_tolerable
+        predicate["review"]["steps"][-1]["conclusion"] = conclusion["sentence"]
+
+    return change
+
+
+def without_doubts(predicate: dict[str, Any]) -> None:
+    """The conclusion by the rule of the programme alone, though its kind doubts the limit."""
+    start, _, alone = predicate["result"]["conclusion"]["sentence"].partition("rule alone: ")
+    said(f"{start}rule alone: {alone}", alone, is_tolerable=True)(predicate)
+
+
+def another_figure(predicate: dict[str, Any]) -> None:
+    predicate["result"]["programme"]["figures"]["known"] = "1.00"
+
+
+def no_more_rules(predicate: dict[str, Any]) -> None:
+    """A certificate from before it had rules."""
+    del predicate["programme_rules"]
+
+
+BY_PROGRAMMES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
+    "another_figure": ("programme_strata", another_figure, "evaluation_figure"),
+    "another_calculation": (
+        "programme_tolerable",
+        rule(calculation="random_mean_per_unit"),
+        "evaluation_figure",
+    ),
+    "another_limit": ("programme_statement", rule(limit="upper_limit"), "evaluation_figure"),
+    "too_few_rows": ("programme_withheld", rule(least_rows=41), "evaluation_figure"),
+    "another_sentence": (
+        "programme_tolerable",
+        rule(conclusions={"tolerable": "Fine.", "not_supported": "No.", "inconclusive": "-"}),
+        "evaluation_conclusion",
+    ),
+    "no_sentence": ("programme_of_kind", rule(conclusions={}), "evaluation_conclusion"),
+    "another_amount": (
+        "programme_statement",
+        said("limits of 11,", "limits of 10,"),
+        "evaluation_conclusion",
+    ),
+    "without_doubts": ("programme_withheld", without_doubts, "evaluation_conclusion"),
+    "against_the_kind": ("programme_money", without_doubts, "evaluation_conclusion"),
+    "unknown_rule": ("programme_money", rule(more=1), "unknown_member"),
+}
+"""Changes of what a programme says, with their case and code."""
+
+
+@pytest.mark.parametrize("name", BY_PROGRAMMES)
+def test_changes_of_a_programme_are_refused(name: str) -> None:
+    case, change, code = BY_PROGRAMMES[name]
+    assert code in codes(changed(plain(case), change))
+
+
+def test_a_programme_without_rules_is_not_recomputed() -> None:
+    report = verify(changed(plain("programme_money"), no_more_rules))
+    assert not report.refusals
+    (line,) = [each for each in report.lines if "own figures and its conclusion" in each.text]
+    assert line.status == "not checkable here"
