@@ -204,6 +204,41 @@ def test_a_later_version_adds_a_period(server: LiveServer, dataset: int) -> None
     assert "200 rows could be drawn by sample" in shared["detail"]
 
 
+def test_rows_of_marked_are_those_of_the_tested_table(server: LiveServer, dataset: int) -> None:
+    """The tested table is what a draw left, so its rows have other places in the copy."""
+    body: dict[str, Any] = {"rounds": [one("random", sample_size=100, seed=8)]}
+    first = server.draw(dataset, {**body, "export_residual": True})
+    of_draw = {"source_ref": first["output_summary"]["output_commit_id"]}
+    left = {**of_draw, "table_key": "residual"}
+    given = {**left, "columns": ["invoice"], "mark_rows": True}
+    answer = server.admin.post(f"/api/datasets/{dataset}/audit-tests/duplicates", json=given)
+    assert answer.status_code == 200, answer.text
+    test = server.finished(answer.json()["job_id"])
+    marked = {"source_ref": test["output_summary"]["output_commit_id"], "table_key": "marked"}
+
+    def sampled(source: dict[str, str], where: str, seed: int) -> str:
+        step = one("random", sample_size=80, seed=seed)
+        step["filters"] = {"expression": where}
+        job = server.draw(dataset, {**source, "rounds": [step]})
+        assert job["status"] == "completed", job
+        wrong = [{"outcome": "exception", "audit_value": "0"}] * 30
+        examined(server, job["id"], *wrong)
+        return str(job["id"])
+
+    jobs = [sampled(left, LOW, 1), sampled(marked, HIGH, 2)]
+    answer = together(server, *jobs)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["uncovered_rows"] == 0
+    assert not any("Not checked" in each for each in found["caveats"])
+    other = sampled(marked, "amount < 200 AND found = 'not found'", 3)
+    query = {**of_draw, "sql": "SELECT count(*) AS n FROM residual WHERE amount < 150"}
+    counted = server.admin.post(f"/api/exploration/datasets/{dataset}/query", json=query).json()
+    (common,) = counted["data"]
+    problem = assert_problem(together(server, jobs[0], other), 422, "invalid_findings")
+    assert f"{common['n']} rows could be drawn by sample" in problem["detail"]
+
+
 def test_a_changed_book_value_is_not_covered(server: LiveServer, dataset: int) -> None:
     """A row of the first version whose amount the next one changes was drawn by its old amount."""
     first = sample(server, dataset, None)
