@@ -412,6 +412,11 @@ def _notes(
             "were drawn independently."
         )
         notes.append(Sentence(text, samples=len(values)))
+        text = (
+            "The limit of each direction alone adds up the squares of their margins, too (Zou and "
+            "Donner 2008)."
+        )
+        notes.append(Sentence(text))
     if len(money) + bool(values) > 1:
         text = (
             "Each limit is at {level} confidence, so that all hold together at {confidence} or "

@@ -13,7 +13,6 @@ from estimation_engine.audit.limits import binomial_limit
 from estimation_engine.audit.variables import ProjectedErrors
 from estimation_engine.errors import InvalidFindings
 
-
 NONE = ProjectedErrors(0, 0.0, 0.0, 0.0)
 
 
@@ -111,6 +110,7 @@ def test_misstatements_that_cancel_between_samples_are_named() -> None:
     assert by_means.conclusion is not None
     assert "are taken from" not in by_means.conclusion.sentence
     assert any("mean per unit" in note for note in by_means.notes)
+    assert any("Zou and Donner 2008" in note for note in found.notes)
 
 
 def test_margins_of_one_direction_add_up_by_their_squares_and_limits_as_they_are() -> None:
