@@ -1222,6 +1222,16 @@ class Case:
     def version(self) -> int:
         return int(self.predicate["engine"]["draw_version"])
 
+    def entries(self, *kinds: str) -> list[dict[str, Any]]:
+        """Return the entries of some kinds of the ledger, or all; none without a ledger."""
+        found: list[dict[str, Any]] = [] if self.ledger is None else self.ledger["entries"]
+        return [e for e in found if not kinds or e["kind"] in kinds]
+
+    def own_entries(self, *kinds: str) -> list[dict[str, Any]]:
+        """Return the same of this job alone."""
+        job = self.predicate["job"]["id"]
+        return [e for e in self.entries(*kinds) if e["body"].get("job_id") == job]
+
     def before(self, rnd: StatedRound) -> set[int]:
         """Return the rows that earlier rounds drew."""
         return {i for other in self.rounds if other.number < rnd.number for i in other.drawn()}
@@ -3684,21 +3694,16 @@ def _compare_with_ledger(case: Case) -> None:
 
 def _ledger_entry(case: Case, number: int, kind: str) -> dict[str, Any] | None:
     """Return an entry of the ledger; None if there is none of this number and kind."""
-    assert case.ledger is not None
-    entries: list[dict[str, Any]] = case.ledger["entries"]
-    entry = entries[number - 1] if number <= len(entries) else None
-    return entry if entry is not None and entry["kind"] == kind else None
+    return next((e for e in case.entries(kind) if e["number"] == number), None)
 
 
 def check_draw_entry(case: Case) -> None:
     """Compare the draw with its one entry, or require that the ledger has none of it."""
-    assert case.ledger is not None
     predicate, population = case.predicate, case.population
     job, plan, own = predicate["job"]["id"], predicate["plan"], predicate["ledger"]
-    draws = [e for e in case.ledger["entries"] if e["kind"] == "draw"]
+    draws = len(case.own_entries("draw"))
     if own is None:
-        if not all(e["body"]["job_id"] != job for e in draws):
-            raise Invalid("ledger_entry", "The ledger has the draw; `ledger` is null.")
+        require(not draws, "ledger_entry", "The ledger has the draw; `ledger` is null.")
         case.report.claimed("L0", "the draw is older than the ledger, which has no entry of it")
         return
     entry = _ledger_entry(case, own["number"], "draw")
@@ -3717,8 +3722,7 @@ def check_draw_entry(case: Case) -> None:
     for name, value in due.items():
         if entry["body"][name] != value:
             raise Invalid("ledger_entry", f"The draw's entry has another `{name}`.")
-    if sum(e["body"]["job_id"] == job for e in draws) != 1:
-        raise Invalid("ledger_entry", "The job has several draws.")
+    require(draws == 1, "ledger_entry", "The job has several draws.")
 
 
 def check_plan_entry(case: Case) -> None:
@@ -3738,10 +3742,7 @@ def check_plan_entry(case: Case) -> None:
 
 def check_replacement_entries(case: Case) -> None:
     """Compare the replacements with their entries: all those from before ``issued_at``."""
-    assert case.ledger is not None
-    job, listed = case.predicate["job"]["id"], case.predicate["replacements"]
-    entries = [e for e in case.ledger["entries"] if e["kind"] == "replacement"]
-    recorded = [e for e in entries if e["body"]["job_id"] == job]
+    listed, recorded = case.predicate["replacements"], case.own_entries("replacement")
     names = ("round_number", "ordinal_out", "ordinal_in", "reason")
     mine = [([e["body"][k] for k in names], e["actor"]) for e in recorded]
     theirs = [([r[k] for k in names], r["recorded_by"]) for r in listed]
@@ -3768,18 +3769,14 @@ def check_replacement_entries(case: Case) -> None:
 
 
 def _report_others(case: Case, job: str) -> None:
-    assert case.ledger is not None
-    entries, population, plan = case.ledger["entries"], case.population, case.predicate["plan"]
-    bodies = [e["body"] for e in entries if e["kind"] == "draw" and e["body"]["job_id"] != job]
+    population, plan = case.population, case.predicate["plan"]
+    bodies = [e["body"] for e in case.entries("draw") if e["body"]["job_id"] != job]
     versions = [
         b["population_commit_id"] for b in bodies if b["table_key"] == population["table_key"]
     ]
     same = versions.count(population["commit_id"])
-    gone: dict[str, bool] = {}
-    for e in entries:
-        if e["kind"] in ("deletion", "restoration"):
-            gone[e["body"]["job_id"]] = e["kind"] == "deletion"
-    deleted = [name for name, away in gone.items() if away]
+    gone = {e["body"]["job_id"]: e["kind"] for e in case.entries("deletion", "restoration")}
+    deleted = [name for name, kind in gone.items() if kind == "deletion"]
     text_ = f"the ledger has {_counted(same, 'other draw')} from this version of the table"
     text_ += f", {len(versions) - same} from other versions of it"
     if plan is not None:
@@ -3795,21 +3792,19 @@ def _report_others(case: Case, job: str) -> None:
 
 def _report_plans(case: Case) -> None:
     """Report the plans of the table that were never drawn, and those registered several times."""
-    assert case.ledger is not None
     population, registered, elsewhere = case.population, defaultdict(list), 0
-    for e in case.ledger["entries"]:
-        if e["kind"] == "plan":
-            digest, number = e["body"]["digest"], e["number"]
-            good = sha256(e["body"]["text"].encode()) == digest
-            require(good, "plan_digest", f"The digest of entry {number} isn't that of its plan.")
-            content = parse_canonical(e["body"]["text"], f"the plan of entry {number}")
-            PLAN(content, f"the plan of entry {number}")
-            if content["table_key"] == population["table_key"]:
-                if content["commit_id"] == population["commit_id"]:
-                    registered[digest].append(number)
-                else:
-                    elsewhere += 1
-    draws = Counter(e["body"]["plan_digest"] for e in case.ledger["entries"] if e["kind"] == "draw")
+    for e in case.entries("plan"):
+        digest, number = e["body"]["digest"], e["number"]
+        good = sha256(e["body"]["text"].encode()) == digest
+        require(good, "plan_digest", f"The digest of entry {number} isn't that of its plan.")
+        content = parse_canonical(e["body"]["text"], f"the plan of entry {number}")
+        PLAN(content, f"the plan of entry {number}")
+        if content["table_key"] == population["table_key"]:
+            if content["commit_id"] == population["commit_id"]:
+                registered[digest].append(number)
+            else:
+                elsewhere += 1
+    draws = Counter(e["body"]["plan_digest"] for e in case.entries("draw"))
     every = sum(map(len, registered.values()))
     never = sum(max(len(numbers) - draws[d], 0) for d, numbers in registered.items())
     again = [(d, numbers) for d, numbers in registered.items() if len(numbers) > 1]
@@ -3892,9 +3887,7 @@ def check_source(case: Case) -> None:
     """Check `source_draw` against the ledger's entry of the draw that made the table."""
     population = case.population
     source = population["source_draw"]
-    bodies = (
-        [e["body"] for e in case.ledger["entries"] if e["kind"] == "draw"] if case.ledger else []
-    )
+    bodies = [e["body"] for e in case.entries("draw")]
     made = [b for b in bodies if b["sample_commit_id"] == population["commit_id"]]
     if names_draws(case):
         check_left_out(case, bodies)
@@ -3923,8 +3916,7 @@ def ledger_roots(case: Case) -> set[str]:
     """Return the roots of the table that the ledger has."""
     population = case.population
     due = [population["commit_id"], population["table_key"], population["file_rows"]]
-    entries = case.ledger["entries"] if case.ledger else []
-    bodies = [e["body"] for e in entries if e["kind"] == "row_root"]
+    bodies = [e["body"] for e in case.entries("row_root")]
     return {b["root"] for b in bodies if [b["commit_id"], b["table_key"], b["rows"]] == due}
 
 
@@ -4084,8 +4076,7 @@ def check_origin(case: Case) -> str | None:
         "L4 holds if the plan was registered at its time: that is a claim, unless you got the head "
         "of a ledger with the plan before the beacon's round."
     )
-    entries = [] if case.ledger is None else case.ledger["entries"]
-    times = sum(e["kind"] == "plan" and e["body"]["digest"] == plan["digest"] for e in entries)
+    times = sum(e["body"]["digest"] == plan["digest"] for e in case.entries("plan"))
     if times > 1:
         case.report.condition += (
             f" And the plan was registered {times} times, each time with another seed: L4 doesn't "
@@ -4688,13 +4679,10 @@ def check_review(evaluation: StatedEvaluation) -> None:
 
 def signed_in_ledger(evaluation: StatedEvaluation) -> str | None:
     """Return the digest of what the newest sign-off kept; None without it or an entry of it."""
-    job = evaluation.stated["job"]["id"]
     digests = [
         entry["body"]["evaluation_sha256"]
-        for entry in (evaluation.case.ledger or {"entries": []})["entries"]
-        if entry["kind"] == "review"
-        and entry["body"]["job_id"] == job
-        and entry["body"]["step"] == "signed_off"
+        for entry in evaluation.case.own_entries("review")
+        if entry["body"]["step"] == "signed_off"
         and entry["recorded_at"] <= evaluation.stated["issued_at"]
     ]
     return digests[-1] if digests else None
@@ -4703,9 +4691,7 @@ def signed_in_ledger(evaluation: StatedEvaluation) -> str | None:
 def check_evaluation_entries(evaluation: StatedEvaluation, digest: str) -> None:
     """Compare the evaluation with its entry of the ledger; a later one supersedes it."""
     case, stated = evaluation.case, evaluation.stated
-    assert case.ledger is not None
-    job = stated["job"]["id"]
-    about = [e for e in case.ledger["entries"] if e["body"].get("job_id") == job]
+    about = case.own_entries()
     issued = [e for e in about if e["kind"] == "evaluation"]
     own = [e for e in issued if e["body"].get("issue") == stated["issue"]]
     good = len(own) == 1 and own[0]["body"].get("payload_sha256") == digest
@@ -4777,12 +4763,8 @@ def first_later_entry(
 
 def papers_together(case: Case) -> set[str]:
     """Return the hashes of the papers on this sample and others, by the ledger."""
-    return {
-        entry["body"]["sha256"]
-        for entry in (case.ledger or {"entries": []})["entries"]
-        if entry["kind"] == "combined_paper"
-        and case.predicate["job"]["id"] in entry["body"]["job_ids"]
-    }
+    job, bodies = case.predicate["job"]["id"], [e["body"] for e in case.entries("combined_paper")]
+    return {body["sha256"] for body in bodies if job in body["job_ids"]}
 
 
 def check_files(evaluation: StatedEvaluation) -> None:
@@ -4812,12 +4794,7 @@ def check_files(evaluation: StatedEvaluation) -> None:
 
 def check_without_evaluation(case: Case) -> None:
     """Compare given papers with the ledger alone, and say what isn't checked."""
-    report, job = case.report, case.predicate["job"]["id"]
-    about = [
-        e
-        for e in (case.ledger or {"entries": []})["entries"]
-        if e["body"].get("job_id") == job and e["kind"] in ("evaluation", "paper", "review")
-    ]
+    report, about = case.report, case.own_entries("evaluation", "paper", "review")
     if about:
         first = about[0]
         report.skipped(
