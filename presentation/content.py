@@ -37,15 +37,15 @@ class Percent:
 class Rounded:
     """A computed amount that is shown with decimal places; workbooks hold all of its digits.
 
-    >>> str(Rounded(-400979.1842, 2))
-    '-400,979.18'
+    >>> str(Rounded(-400979.1842, 2)), str(Rounded(-0.001, 2))
+    ('-400,979.18', '0.00')
     """
 
     value: float
     places: int
 
     def __str__(self) -> str:
-        return f"{self.value:,.{self.places}f}"
+        return f"{self.value:z,.{self.places}f}"
 
 
 @dataclass(frozen=True)

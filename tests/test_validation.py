@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -141,6 +142,39 @@ def test_a_number_that_agrees_by_a_tolerance_alone_states_it() -> None:
     assert by_title["2.8", "18107"] == "agrees, within 1"
     assert by_title["6.1.2.6", "3733563"] == "agrees, within 3,700"
     assert by_title["2.8", "19888"] == "agrees"
+
+
+def test_a_number_that_agrees_by_a_rounded_quantile_states_it() -> None:
+    """The book's 101 is by its printed z of 0.842, and sizes of requests are by the exact one."""
+    found = validate()
+    html = page(report(found, AT))
+    assert "agrees with the printed z" in html
+    assert "By the exact quantile: size 100;" in html
+    numbers = [
+        each
+        for source in found
+        for table in source.tables
+        for each in table.numbers
+        if each.exact is not None and each.verdict == "agrees"
+    ]
+    assert {(each.computed, each.exact) for each in numbers} >= {(101, 100)}
+    assert len(numbers) > 20
+    text = f"{len(numbers)} of those that agree do so with the rounded z that their source prints"
+    assert text in conclusion(found).text
+
+
+def test_the_report_names_figures_in_words_and_no_input_without_effect() -> None:
+    html = page(report(validate(), AT))
+    assert "size of part 1" in html
+    assert "size with units always examined" in html
+    assert "allocation[" not in html
+    assert not re.search(r"-0\.0*(?![\d.])", html)
+    start = html.index("100 units with taints of 1, 0.4 and 0.1, 95 %: Gaffke")
+    gaffke = html[start : html.index("The source prints 17 digits", start)]
+    assert "Monetary units = 100" in gaffke
+    assert "Book value" not in gaffke
+    assert "Likelihood" not in gaffke
+    assert "Accepted in stage 1 = 0, Accepted in both stages = 1." in html
 
 
 def test_notes_of_known_differences_belong_to_a_number() -> None:

@@ -1,7 +1,8 @@
 """Which rows of their tables several samples cover: none twice, and which not at all.
 
 Rows of two versions of a table are the same where the data files of one version are the first ones
-of the other, as after an append, or else by the declared row key. A row whose book value is another
+of the other, as after an append, or else by the declared row key. The table ``marked`` of an audit
+test has the rows of the tested table. A row whose book value is another
 in the larger version isn't covered: the sample was drawn from its former value.
 """
 
@@ -24,11 +25,14 @@ from parquet_tables.row_keys.digests import KeyDigests, RowKey
 from parquet_tables.row_keys.kept import kept_pairs
 from parquet_tables.rows import scan_statement
 from parquet_tables.tables import Int64s, TableFiles
+from profiling_engine.audit_tests.answers import MARKED
 from service.service import Service
 from service.tables.chosen_keys import declared_key_of
 from service.tables.open_tables import OpenTable, open_source, open_table, version_of
 from service.tables.sample_design import design_of
 from storage.jobs.jobs import JobRecord
+from storage.jobs.kinds import AUDIT_TEST
+from storage.jobs.publishing import job_with_output
 
 Mask = NDArray[np.bool_]
 
@@ -44,11 +48,6 @@ class SampledPopulation:
     def name(self) -> str:
         """The name of the sample, or the first digits of its job."""
         return self.job.output_name or self.job.id[:8]
-
-    @property
-    def table(self) -> tuple[int, str]:
-        """Its dataset and table."""
-        return self.job.dataset_id, self.job.run_parameters["table_key"]
 
 
 @dataclass(frozen=True)
@@ -89,15 +88,25 @@ class Coverage:
 
 @dataclass(frozen=True)
 class _Frame:
-    """The rows that a sample could draw, as a mask over the rows of its table's files."""
+    """The rows that a sample could draw, as a mask over the rows of its table's files.
+
+    ``version`` is the version that its draw named, also without the rows that it excluded. Of a
+    sample of ``marked`` both tables are the tested one.
+    """
 
     population: SampledPopulation
     source: OpenTable
+    version: OpenTable
     drawable: Mask
     key: RowKey | None
 
     @property
-    def table(self) -> TableFiles:
+    def table(self) -> tuple[int, str]:
+        """Its dataset and table."""
+        return self.population.job.dataset_id, self.version.key
+
+    @property
+    def rows(self) -> TableFiles:
         """The table of these rows alone."""
         return replace(self.source.files, deletion_vector=np.flatnonzero(~self.drawable))
 
@@ -110,23 +119,13 @@ def coverage_of(service: Service, populations: Sequence[SampledPopulation]) -> C
     InvalidFindings
         Two samples could draw the same row, or have other book values of one table.
     """
-    columns: dict[tuple[int, str], str] = {}
-    for each in populations:
-        column = columns.setdefault(each.table, each.book_column)
-        if column != each.book_column:
-            raise InvalidFindings(
-                'Samples of one table have different book values, "{first}" and "{second}": choose '
-                "one with `book_column`, which evaluates them as `variables`.",
-                first=column,
-                second=each.book_column,
-                loc=("body", "book_column"),
-            )
     frames = [_frame(service, each) for each in populations]
+    _require_one_column(frames)
     unchecked: list[str] = []
     for first, second in combinations(frames, 2):
         names = {"first": first.population.name, "second": second.population.name}
         shared = None
-        if first.population.table == second.population.table:
+        if first.table == second.table:
             shared = _rows_of_both(service, first, second.source, second.drawable)
         if shared is None:
             text = (
@@ -150,6 +149,20 @@ def coverage_of(service: Service, populations: Sequence[SampledPopulation]) -> C
     return Coverage(uncovered, unchecked)
 
 
+def _require_one_column(frames: Sequence[_Frame]) -> None:
+    columns: dict[tuple[int, str], str] = {}
+    for each in frames:
+        column = columns.setdefault(each.table, each.population.book_column)
+        if column != each.population.book_column:
+            raise InvalidFindings(
+                'Samples of one table have different book values, "{first}" and "{second}": choose '
+                "one with `book_column`, which evaluates them as `variables`.",
+                first=column,
+                second=each.population.book_column,
+                loc=("body", "book_column"),
+            )
+
+
 def _frame(service: Service, population: SampledPopulation) -> _Frame:
     source = open_source(service, population.job)
     design = design_of(service, population.job, source)
@@ -160,12 +173,36 @@ def _frame(service: Service, population: SampledPopulation) -> _Frame:
         found = cursor.execute(sql, scanned).fetchnumpy()
     drawable = np.zeros(source.files.file_rows, dtype=np.bool_)
     drawable[np.asarray(found["ordinal"], dtype=np.int64)] = True
+    version = _version(service, population)
+    while tested := _tested_table(service, population.job.dataset_id, version):
+        live = _live(tested.files)
+        source, version, of_copy = tested, tested, drawable
+        drawable = np.zeros(tested.files.file_rows, dtype=np.bool_)
+        drawable[np.flatnonzero(live)[of_copy]] = True
     with service.database.read() as tx:
         declared = declared_key_of(tx, population.job.dataset_id, source)
     key = None
     if declared is not None and declared.duplicates == "refuse":
         key = RowKey(tuple(declared.columns), declared.duplicates)
-    return _Frame(population, source, drawable, key)
+    return _Frame(population, source, version, drawable, key)
+
+
+def _tested_table(service: Service, dataset_id: int, table: OpenTable) -> OpenTable | None:
+    """The table whose rows a table ``marked`` has, in their order; None of other tables."""
+    if table.key != MARKED:
+        return None
+    with service.database.read() as tx:
+        test = job_with_output(tx, dataset_id, table.commit_id)
+    if test is None or test.kind is not AUDIT_TEST or test.source_commit_id is None:
+        return None
+    return open_source(service, test)
+
+
+def _live(table: TableFiles) -> Mask:
+    """The rows that aren't deleted, as a mask over the rows of a table's files."""
+    live = np.ones(table.file_rows, dtype=np.bool_)
+    live[table.deletion_vector] = False
+    return live
 
 
 def _rows_of_both(
@@ -187,7 +224,7 @@ def _rows_of_both(
     within = replace(files, deletion_vector=np.flatnonzero(~drawable))
     with service.parquet.cursor(own) as before, service.parquet.cursor(files) as after:
         keyed = [
-            KeyDigests(before, frame.table, frame.key, directory),
+            KeyDigests(before, frame.rows, frame.key, directory),
             KeyDigests(after, within, frame.key, directory),
         ]
         for each in keyed:
@@ -222,12 +259,10 @@ def _uncovered(service: Service, frames: Sequence[_Frame]) -> Uncovered:
     """The rows of the tables' largest versions that no sample covers."""
     total, left = Uncovered(0, 0.0, 0.0, 0, 0), list(frames)
     while left:
-        first = left[0].population
-        own = [each for each in left if each.population.table == first.table]
-        versions = [_version(service, each.population) for each in own]
-        whole = max(versions, key=lambda each: each.files.row_count)
-        live = np.ones(whole.files.file_rows, dtype=np.bool_)
-        live[whole.files.deletion_vector] = False
+        first = left[0]
+        own = [each for each in left if each.table == first.table]
+        whole = max((each.version for each in own), key=lambda each: each.files.row_count)
+        live = _live(whole.files)
         missed, same, changed = live.copy(), [], 0
         for each in own:
             covered = _rows_of_both(service, each, whole, live)
@@ -244,7 +279,7 @@ def _uncovered(service: Service, frames: Sequence[_Frame]) -> Uncovered:
         if not same:
             break
         files = replace(whole.files, deletion_vector=np.flatnonzero(~missed))
-        found = _figures(service, files, first.book_column)
+        found = _figures(service, files, first.population.book_column)
         total = Uncovered(
             total.rows + found.rows,
             total.value + found.value,

@@ -19,7 +19,13 @@ from application.audit.combined_programme import (
     concluded_together,
     settled_together,
 )
-from application.audit.evaluation import EvaluationAnswer, SettledEvaluation, evaluate, request_of
+from application.audit.evaluation import (
+    EvaluationAnswer,
+    SettledEvaluation,
+    drawable_rows,
+    evaluate,
+    request_of,
+)
 from application.audit.evaluation.answer import ProgrammeResult
 from application.audit.evaluation.by_programme import OfKind
 from application.audit.evaluation.parameters import fitting_kind, misfits, signed_off
@@ -44,6 +50,8 @@ from estimation_engine.audit.combined import (
     confidence_of_limits,
 )
 from estimation_engine.audit.conclusion import Conclusion
+from estimation_engine.audit.monetary import DIRECTIONS
+from estimation_engine.audit.variables import ProjectedErrors
 from estimation_engine.errors import InvalidFindings
 from lazy_dataclasses import dataclass
 from parquet_tables.names import folded
@@ -68,6 +76,7 @@ class CombinedSample:
     kind: str
     review_state: str
     scope: Annotated[str | None, Help("The filter of its rows.")]
+    rows: Annotated[str, Help("Which rows of its table it could draw.")]
     examined: Annotated[int, Help("Examined rows.")]
     errors: int
     book_value: str
@@ -83,6 +92,16 @@ class CombinedSample:
     caveats: Sequence[str]
 
 
+@dataclass(frozen=True)
+class CombinedDirection:
+    """The misstatements of one direction over all samples; amounts are decimal texts."""
+
+    errors: int
+    found: str
+    projected: str
+    upper_limit: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class CombinedEvaluation(AtConfidence):
     """Several samples together; amounts are decimal texts."""
@@ -91,7 +110,7 @@ class CombinedEvaluation(AtConfidence):
     book_value: str
     projected: str
     found: Annotated[str, Help("The net errors of the examined rows, which aren't projected.")]
-    errors: int
+    errors: Annotated[int, Help("Rows in error, of both directions.")]
     standard_error: Annotated[str | None, Help("Of the samples by audit values together.")]
     degrees: Annotated[float | None, Help("Of freedom, by Satterthwaite.")]
     t: float | None
@@ -102,6 +121,13 @@ class CombinedEvaluation(AtConfidence):
     ]
     plain_limit: Annotated[
         str, Help("The sum of limits that are each at `confidence`: customary, not proved.")
+    ]
+    overstatement: Annotated[
+        CombinedDirection, Help("Alone, with a limit at `limit_confidence` of each sample.")
+    ]
+    understatement: Annotated[
+        CombinedDirection,
+        Help("The same. `projected` leaves out those of samples by monetary units."),
     ]
     tolerable: str | None
     uncovered_rows: Annotated[
@@ -205,6 +231,7 @@ def evaluate_together(
         # A conclusion says it.
         caveats=[
             *([uncovered] if uncovered and amount is None else []),
+            *found.caveats,
             *_caveats(samples, coverage),
         ],
         tolerable=None if amount is None else f"{amount:f}",
@@ -377,29 +404,38 @@ def _part(sample: _EvaluatedSample, plain: _EvaluatedSample) -> CombinedPart:
         doubt = Sentence("Its own limit isn't below the tolerable amount.")
     elif sample.answer.assurance.status == "can_fail":
         doubt = sample.answer.assurance.sentence
+    figures = sample.answer.figures
     shared: dict[str, Any] = {
         "name": sample.name,
         "book_value": float(sample.book_value),
+        **{name: _projected(figures[name], sample.is_money) for name in DIRECTIONS},
         "status": sample.answer.assurance.status,
         "doubt": doubt,
     }
     if sample.is_money:
-        errors = sample.figure("found")
         return CombinedPart(
             **shared,
             projected=float(sample.figure("most_likely")),
-            found=float(errors["amount"]),
-            errors=errors["errors"],
             upper_limit=float(sample.figure("upper_limit")),
             plain_limit=float(plain.figure("upper_limit")),
         )
     return CombinedPart(
         **shared,
         projected=float(sample.figure("projected")),
-        found=float(sample.figure("found")),
-        errors=sample.figure("errors"),
+        is_netted=figures["direction_estimator"] == figures["estimator"],
         standard_error=float(sample.figure("standard_error")),
         degrees=sample.figure("degrees"),
+    )
+
+
+def _projected(figures: Mapping[str, Any], is_money: bool) -> ProjectedErrors:
+    """One direction of a sample."""
+    found = figures["found"] if is_money else figures
+    return ProjectedErrors(
+        found["errors"],
+        float(found["amount" if is_money else "found"]),
+        float(figures["most_likely" if is_money else "projected"]),
+        float(figures["upper_limit"]),
     )
 
 
@@ -433,7 +469,8 @@ def _caveats(samples: Sequence[_EvaluatedSample], coverage: Coverage) -> list[st
             second.job.dataset_id,
             second.job.source_commit_id,
         )
-        if is_other and has_common_seed(first.job, second.job):
+        is_summed = not (first.is_money or second.is_money)
+        if is_summed and is_other and has_common_seed(first.job, second.job):
             text = (
                 "Samples {first} and {second} were drawn with the same seed from different tables, "
                 "or versions of one, so their draws aren't independent."
@@ -459,6 +496,10 @@ def _answer(
     def amount(value: float) -> str:
         return f"{value:.{places}f}"
 
+    def direction(each: ProjectedErrors) -> CombinedDirection:
+        amounts = (each.found, each.projected, each.upper_limit)
+        return CombinedDirection(each.errors, *map(amount, amounts))
+
     return CombinedEvaluation(
         confidence=confidence,
         samples=[_sample_answer(each) for each in samples],
@@ -473,6 +514,8 @@ def _answer(
         upper_limit=amount(found.upper_limit),
         limit_confidence=found.limit_confidence,
         plain_limit=amount(found.plain_limit),
+        overstatement=direction(found.overstatement),
+        understatement=direction(found.understatement),
         tolerable=tolerable,
         uncovered_rows=coverage.uncovered.rows,
         uncovered_value=amount(coverage.uncovered.value),
@@ -492,7 +535,7 @@ def _sample_answer(sample: _EvaluatedSample) -> CombinedSample:
         own: dict[str, Any] = {
             "examined": (sample.job.output_summary or {})["total_sampled"]
             - answer.figures["not_applicable"],
-            "errors": sample.figure("found")["errors"],
+            "errors": sum(answer.figures[name]["found"]["errors"] for name in DIRECTIONS),
             "projected": sample.figure("most_likely"),
             "standard_error": None,
             "degrees": None,
@@ -508,6 +551,7 @@ def _sample_answer(sample: _EvaluatedSample) -> CombinedSample:
         kind=answer.kind,
         review_state=answer.review_state,
         scope=answer.scope,
+        rows=drawable_rows(sample.job, answer.scope),
         book_value=answer.figures["book_value"],
         assurance=answer.assurance,
         caveats=answer.caveats,

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from application.audit.evaluators.variables import AMOUNTS_HEADER, DIRECTIONS, direction_amounts
 from application.audit.sentences import ASSURANCES, judgement_of, programme_facts
-from contract.requests.evaluate import KINDS, MONETARY_UNIT
+from contract.numbers import percent_digits
+from contract.requests.evaluate import KINDS
 from contract.words import REVIEW_STATES
-from domain_errors import Sentence
-from presentation.content import Block, Cell, Code, Facts, Percent, Row, Section, Table
+from domain_errors import FigureText, Sentence
+from presentation.content import Block, Cell, Code, Facts, Row, Section, Table
 
 FIGURES: Mapping[str, str] = {
     "book_value": "Book value",
@@ -24,11 +26,14 @@ FIGURES: Mapping[str, str] = {
     "upper_limit": "Upper limit",
     "plain_limit": "Sum of limits that are each at the confidence",
 }
+OF_DIRECTION: Mapping[str, str] = {
+    name: FIGURES[name] for name in ("found", "projected", "upper_limit")
+}
 COLUMNS: Mapping[str, str] = {
     "name": "Sample",
     "kind": "Evaluation",
     "review_state": "Review",
-    "scope": "Rows",
+    "rows": "Rows",
     "examined": "Examined",
     "errors": "Errors",
     "book_value": "Book value",
@@ -44,7 +49,7 @@ def combined_section(found: Mapping[str, Any]) -> Section:
     """The section of an answer."""
     assurance = found["assurance"]
     settings: list[Row] = [
-        ("Confidence", Percent(found["confidence"])),
+        ("Confidence", FigureText(f"{percent_digits(found['confidence'])} %")),
         ("Tolerable misstatement", _amount(found["tolerable"])),
         ("Conclusion", judgement_of(found)),
         *(("What limits it", caveat) for caveat in found["caveats"]),
@@ -69,6 +74,7 @@ def combined_section(found: Mapping[str, Any]) -> Section:
                 and (name != "plain_limit" or found["limit_confidence"] != found["confidence"])
             ],
         ),
+        _directions(found),
         _samples(found["samples"]),
     ]
     blocks[1:1] = programme_facts(found)
@@ -93,26 +99,16 @@ def _amount(text: str | None) -> Decimal | str:
     return Sentence("Not given") if text is None else Decimal(text)
 
 
+def _directions(found: Mapping[str, Any]) -> Table:
+    amounts = direction_amounts("Each direction alone", found, OF_DIRECTION)
+    errors: Row = (Sentence("Rows in error"), *(found[each]["errors"] for each in DIRECTIONS))
+    return Table(amounts.title, AMOUNTS_HEADER, [errors, *amounts.rows])
+
+
 def _samples(samples: Sequence[Mapping[str, Any]]) -> Table:
-    shown = [
-        name
-        for name in COLUMNS
-        if name == "scope" or any(each[name] is not None for each in samples)
-    ]
-    rows = [
-        [_scope(each) if name == "scope" else _cell(name, each[name]) for name in shown]
-        for each in samples
-    ]
+    shown = [name for name in COLUMNS if any(each[name] is not None for each in samples)]
+    rows = [[_cell(name, each[name]) for name in shown] for each in samples]
     return Table("Samples", [COLUMNS[name] for name in shown], rows)
-
-
-def _scope(sample: Mapping[str, Any]) -> Cell:
-    """The rows that could be drawn; together only overstatements of monetary units have a limit."""
-    scope = sample["scope"]
-    if sample["kind"] == MONETARY_UNIT.name:
-        text = "amounts above 0" if scope is None else "amounts above 0 of {scope}"
-        return Sentence(text, scope=scope)
-    return Sentence("all") if scope is None else Code(scope)
 
 
 def _cell(name: str, value: Any) -> Cell:

@@ -70,12 +70,15 @@ def monetary(
     *,
     taints: Sequence[float],
     units: int,
-    book: int,
     bound: Bound,
-    likelihood: Likelihood,
     confidence: float,
+    book: int = 1,
+    likelihood: Likelihood = "binomial",
 ) -> Figures:
-    """The most likely error and the upper limit of a sample of monetary units."""
+    """The most likely error and the upper limit of a sample of monetary units.
+
+    Shares need no book value, and Gaffke's bound no likelihood.
+    """
     items = [AuditedItem(WHOLE, WHOLE - round(taint * WHOLE)) for taint in taints]
     items += [AuditedItem(WHOLE, WHOLE)] * (units - len(taints))
     found = evaluate_monetary(

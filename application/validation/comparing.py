@@ -34,11 +34,14 @@ class Compared:
     verdict : {"agrees", "known", "differs"}
         ``known``: the source differs for a reason that is noted, and the computed number is the
         one that the note states.
+    exact : float or str, optional
+        What the exact quantile gives, if the number agrees with the rounded z of its source alone.
     """
 
     number: PublishedNumber
     computed: float | str | None
     verdict: Verdict
+    exact: float | str | None = None
 
     @property
     def difference(self) -> float | None:

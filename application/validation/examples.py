@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from application.audit.programmes.examples import (
     CheckedExample,
     ComparedFigure,
     checked_examples,
+    compared,
 )
 from application.audit.programmes.reading import Programme
 from application.validation.comparing import CheckedTable, Compared, ComparedSource
@@ -20,6 +22,10 @@ from estimation_engine.audit.calculations import CALCULATIONS
 
 BOUND = "stringer"
 """The calculation whose function evaluates the samples of the programme mus-standard."""
+RULE = "z"
+"""The input of a rounded quantile; without it a calculation takes the exact one."""
+TEXTS = {"total": "size with units always examined"}
+"""Words for names of figures; other names are written with spaces."""
 OF_NO_SAMPLE = (
     "No built-in programme evaluates a sample, or plans a size, by this calculation: its example "
     "checks `jobsvc programmes check` and files that name it."
@@ -68,7 +74,8 @@ def _table(given: ProgrammeExample, example: CheckedExample) -> CheckedTable:
             if each
         ],
     )
-    figures = [_figure(each, given) for each in example.figures]
+    exact = {each.name: each for each in exact_figures(given)}
+    figures = [_figure(each, given, exact.get(each.name)) for each in example.figures]
     if example.problem is not None:
         number = PublishedNumber({"figure": "calculation"}, "value", "is possible")
         figures = [Compared(number, None, "differs")]
@@ -88,12 +95,23 @@ def _used() -> set[Callable[[Any], Any]]:
     return {CALCULATIONS[name].function for name in names}
 
 
-def _figure(figure: ComparedFigure, given: ProgrammeExample) -> Compared:
+def exact_figures(given: ProgrammeExample) -> list[ComparedFigure]:
+    """The figures of an example by the exact quantile, if its inputs have the rounded z."""
+    if RULE not in given.inputs:
+        return []
+    inputs = {name: value for name, value in given.inputs.items() if name != RULE}
+    result = CALCULATIONS[given.calculation].compute(inputs)
+    return list(compared(given.expected, result, given.tolerance))
+
+
+def _figure(
+    figure: ComparedFigure, given: ProgrammeExample, exact: ComparedFigure | None
+) -> Compared:
     printed = (given.printed or {}).get(figure.name, figure.published)
     is_known = figure.name in (given.printed or {})
     is_number = isinstance(printed, int | float) and not isinstance(printed, bool)
     number = PublishedNumber(
-        {"figure": figure.name.replace("_", " ")},
+        {"figure": figure_text(figure.name)},
         "value",
         Decimal(str(printed)) if is_number else str(printed),
         Decimal(str(figure.published)) if is_known else None,
@@ -102,6 +120,17 @@ def _figure(figure: ComparedFigure, given: ProgrammeExample) -> Compared:
     computed = figure.computed
     if isinstance(computed, bool):
         computed = str(computed)
-    if figure.is_equal:
-        return Compared(number, computed, "known" if is_known else "agrees")
-    return Compared(number, computed, "differs")
+    if not figure.is_equal:
+        return Compared(number, computed, "differs")
+    other = None if exact is None or exact.is_equal else exact.computed
+    return Compared(number, computed, "known" if is_known else "agrees", other)
+
+
+def figure_text(name: str) -> str:
+    """The path of a figure in words.
+
+    >>> figure_text("allocation[1].size"), figure_text("upper_limit")
+    ('size of part 1', 'upper limit')
+    """
+    text = re.sub(r"^allocation\[(\d+)\]\.(\w+)$", r"\2 of part \1", name)
+    return TEXTS.get(text, text.replace("_", " "))

@@ -20,6 +20,7 @@ from presentation.content import (
     Block,
     Cell,
     Code,
+    Estimated,
     Facts,
     Judgement,
     Note,
@@ -27,8 +28,11 @@ from presentation.content import (
     Row,
     Section,
     Table,
+    cell_text,
 )
 
+MOST_PLACES = 8
+"""Decimal places of differences; longer ones are shown by two digits."""
 LIBRARIES = ("numpy", "scipy", "duckdb")
 PERCENT = {"confidence", "materiality", "ratio", "margin", "share", "quantile", "wanted", "cv"}
 """Inputs that are fractions, and shown as percentages."""
@@ -100,6 +104,18 @@ def conclusion(found: Sequence[ComparedSource]) -> Judgement:
     if known:
         text += f"; {known:,} differ for a known reason, which is noted"
     text += f"; {differ:,} differ." if differ else "; none differs otherwise."
+    exact = sum(
+        each.exact is not None and each.verdict == "agrees"
+        for source in found
+        for table in source.tables
+        for each in table.numbers
+    )
+    if exact:
+        text += (
+            f" {exact:,} of those that agree do so with the rounded z that their source prints: "
+            "samples are planned and evaluated with the exact quantile, and notes state what it "
+            "gives."
+        )
     if others:
         text += f" Of {others:,} numbers that no publication prints, {others - wrong:,} agree."
     return Judgement(text, "bad" if differ or wrong else "good")
@@ -132,7 +148,9 @@ def _cover(found: Sequence[ComparedSource], at: dt.datetime) -> Section:
         "sample is evaluated by their calculation.",
         "A number agrees if the computed one, rounded as its source rounds, is the printed one. "
         "Where that isn't so, as a source computes with rounded figures, the result states the "
-        "difference that is accepted, in units of the printed number.",
+        "difference that is accepted, in units of the printed number. Examples of programmes are "
+        "computed with the rounded z that their source prints; where the exact quantile gives "
+        "another figure, the result says so.",
         "A known difference is a misprint or another error of the source: the computed number is "
         "compared with the right one, and a note says why.",
     )
@@ -171,7 +189,7 @@ def _list(found: CheckedTable, numbers: Sequence[Compared], title: str = "") -> 
             *([label(each.number.figure)] if figures else []),
             each.number.published,
             _figure(each, each.computed),
-            _figure(each, each.difference),
+            _difference(each),
             Judgement(_result(table, each), TONES[each.verdict]),
         )
         for each in numbers
@@ -182,6 +200,8 @@ def _list(found: CheckedTable, numbers: Sequence[Compared], title: str = "") -> 
 def _result(table: PublishedTable, found: Compared) -> str:
     """The verdict, with the difference that was accepted if rounding alone doesn't give it."""
     word = WORDS[found.verdict]
+    if found.exact is not None:
+        word += " with the printed z"
     if found.verdict == "differs" or is_by_rounding(table, found):
         return word
     return f"{word}, within {table.tolerance:,g}"
@@ -225,6 +245,13 @@ def _notes(found: CheckedTable) -> Iterator[Note]:
     if table.rounding == "up":
         sentences.append("The source rounds up.")
     sentences += table.remarks
+    exact = [
+        f"{_inputs(table, each)} {cell_text(_figure(each, each.exact))}"
+        for each in found.numbers
+        if each.exact is not None
+    ]
+    if exact:
+        sentences.append(f"By the exact quantile: {'; '.join(exact)}.")
     sentences += [
         f"Published {each.number.published}, computed {_figure(each, each.computed)}: "
         f"{each.number.note}"
@@ -235,9 +262,14 @@ def _notes(found: CheckedTable) -> Iterator[Note]:
         yield Note("Notes", sentences)
 
 
+def _inputs(table: PublishedTable, found: Compared) -> str:
+    """What names a number in its table."""
+    return ", ".join(_text(name, found.number.inputs[name]) for name in table.labels)
+
+
 def _given(table: PublishedTable) -> str:
     return ", ".join(
-        f"{label(name)} {_text(name, value)}"
+        f"{label(name)} = {_text(name, value)}"
         for name, value in table.given.items()
         if value not in ("", ())
     )
@@ -252,6 +284,13 @@ def _figure(found: Compared, value: float | str | None) -> Cell:
     if value == int(value) and not places:
         return int(value)
     return Rounded(value, places + 2)
+
+
+def _difference(found: Compared) -> Cell:
+    """Computed less published; in few digits if the source prints many decimal places."""
+    cell = _figure(found, found.difference)
+    is_long = isinstance(cell, Rounded) and cell.places > MOST_PLACES
+    return Estimated(cell.value, 2) if is_long and isinstance(cell, Rounded) else cell
 
 
 def label(name: str) -> str:

@@ -81,6 +81,14 @@ SEQUENTIAL_SCORES = Assurance(
     "that was drawn from, and needn't be right.",
     "Ville 1939; Shekhar, Xu, Lipton, Liang and Ramdas 2023",
 )
+SEQUENTIAL_WEIGHTS = Assurance(
+    "proved",
+    "This decision is valid after any number of rows, in the order of the draw, if no row is "
+    "misstated by more than its book amount, and if the column of book values was chosen before "
+    "the first finding, which isn't checked.",
+    "Ville 1939; Shekhar, Xu, Lipton, Liang and Ramdas 2023",
+)
+"""Of book values by which rows weren't drawn, without scores."""
 VARIABLES = Assurance(
     "customary",
     "These limits assume that the projected misstatement is nearly normally distributed, which "

@@ -7,17 +7,21 @@ no variance: they add up at a confidence that allows for each of them to fail.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum, inf, sqrt
+from math import fsum, hypot, inf, sqrt
 
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit.assurance import Assurance, Status
 from estimation_engine.audit.attributes import ArithmeticRow
 from estimation_engine.audit.conclusion import (
+    ERROR_RATE,
+    FOUND,
     Conclusion,
     conclude_misstatement,
     confidence_text,
     withheld,
 )
+from estimation_engine.audit.monetary import Direction
+from estimation_engine.audit.variables import ProjectedErrors, direction_caveats
 from estimation_engine.errors import InvalidFindings
 from estimation_engine.intervals import t_quantile
 from lazy_dataclasses import dataclass
@@ -27,6 +31,12 @@ SOURCE = (
     "Cochran 1977, section 5.3 (sums of independent estimates); Satterthwaite 1946 (degrees of "
     "freedom); Bonferroni's inequality (limits by monetary units)"
 )
+OF_OVERSTATEMENTS = {
+    FOUND: " The overstatements found in the samples are {sample_errors} in {error_rows} "
+    "{error_rows|row|rows}.",
+    ERROR_RATE: " The projected overstatement is {error_rate} of the book value.",
+}
+"""What a conclusion says if all samples are by monetary units."""
 ORDER: tuple[Status, ...] = ("proved", "customary", "can_fail")
 """From the strongest to the weakest."""
 
@@ -39,8 +49,10 @@ class CombinedPart:
     ----------
     projected : float
         The most likely net misstatement, or overstatement by monetary units, with known errors.
-    found, errors : float, int
-        The errors of the examined rows, and the rows that have one.
+    overstatement, understatement : ProjectedErrors
+        Each direction alone, with its limit at the confidence of :func:`confidence_of_limits`.
+    is_netted : bool
+        Whether both directions net to ``projected``.
     standard_error, degrees : float, optional, and int
         Of audit values; None of a limit by monetary units.
     upper_limit, plain_limit : float, optional
@@ -55,8 +67,9 @@ class CombinedPart:
     name: str
     book_value: float
     projected: float
-    found: float
-    errors: int
+    overstatement: ProjectedErrors
+    understatement: ProjectedErrors
+    is_netted: bool = True
     standard_error: float | None = None
     degrees: int = 0
     upper_limit: float | None = None
@@ -71,6 +84,11 @@ class CombinedMisstatement:
 
     Parameters
     ----------
+    found, errors : float, int
+        The net errors of the examined rows, and the rows that have one.
+    overstatement, understatement : ProjectedErrors
+        Each direction alone over all samples, also of samples by monetary units, whose
+        understatements ``projected`` leaves out.
     standard_error, degrees, t : float, float, float, optional
         Of the samples by audit values together; degrees by Satterthwaite. None without any.
     margin : float
@@ -92,8 +110,11 @@ class CombinedMisstatement:
     upper_limit: float
     limit_confidence: float
     plain_limit: float
+    overstatement: ProjectedErrors
+    understatement: ProjectedErrors
     arithmetic: tuple[ArithmeticRow, ...]
     notes: tuple[str, ...]
+    caveats: tuple[str, ...]
     assurance: Assurance
     conclusion: Conclusion | None
     formula: str = FORMULA
@@ -141,13 +162,16 @@ def combine(
 
     Examples
     --------
-    >>> part = {"book_value": 1e6, "projected": 1e3, "found": 50.0, "errors": 30}
+    >>> none, some = ProjectedErrors(0, 0.0, 0.0, 0.0), ProjectedErrors(30, 50.0, 1e3, 1.5e3)
+    >>> part = {"book_value": 1e6, "projected": 1e3, "overstatement": some, "understatement": none}
     >>> errors = ((300.0, 59), (400.0, 79))
     >>> parts = [CombinedPart(name="a", standard_error=e, degrees=d, **part) for e, d in errors]
     >>> found = combine(parts, confidence=0.95)
     >>> found.standard_error, round(found.degrees), round(found.upper_limit)
     (500.0, 135, 2828)
     """
+    if len(parts) < 2:
+        raise InvalidFindings("Name two samples or more.", loc=("body", "jobs"))
     values, money = _split(parts)
     level = confidence_of_limits(confidence, len(money), len(values))
     error, degrees = _error_of(values)
@@ -158,8 +182,8 @@ def combine(
     return CombinedMisstatement(
         sums.book_value,
         sums.projected,
-        sums.found,
-        sums.errors,
+        sums.over.found - sums.under.found,
+        sums.over.errors + sums.under.errors,
         error if values else None,
         degrees if values and error else None,
         t if values and error else None,
@@ -167,8 +191,11 @@ def combine(
         sums.upper,
         level,
         plain,
+        sums.over,
+        sums.under,
         tuple(_arithmetic(parts, error, degrees, t, level, sums.upper)),
         tuple(_notes(values, money, confidence, level, plain, places)),
+        tuple(_caveats(parts, sums, tolerable, places)),
         _assurance(parts, money),
         _conclusion(parts, sums, confidence, tolerable, places, uncovered),
     )
@@ -176,8 +203,6 @@ def combine(
 
 def _split(parts: Sequence[CombinedPart]) -> tuple[list[CombinedPart], list[CombinedPart]]:
     """The samples by audit values, and those by monetary units."""
-    if len(parts) < 2:
-        raise InvalidFindings("Name two samples or more.", loc=("body", "jobs"))
     values = [each for each in parts if each.standard_error is not None]
     return values, [each for each in parts if each.standard_error is None]
 
@@ -187,21 +212,39 @@ class _CombinedSums:
     """The figures of all samples on which a conclusion rests."""
 
     projected: float
-    found: float
-    errors: int
     book_value: float
     upper: float
+    over: ProjectedErrors
+    under: ProjectedErrors
 
 
 def _sums_of(parts: Sequence[CombinedPart], margin: float) -> _CombinedSums:
     """Add up samples; the margin is of those by audit values."""
-    projected, found, book_value = (
-        fsum(getattr(each, name) for each in parts) for name in ("projected", "found", "book_value")
+    projected, book_value = (
+        fsum(getattr(each, name) for each in parts) for name in ("projected", "book_value")
     )
     _, money = _split(parts)
     more = fsum((each.upper_limit or 0.0) - each.projected for each in money)
-    errors = sum(each.errors for each in parts)
-    return _CombinedSums(projected, found, errors, book_value, projected + margin + more)
+    over, under = _direction(parts, "overstatement"), _direction(parts, "understatement")
+    return _CombinedSums(projected, book_value, projected + margin + more, over, under)
+
+
+def _direction(parts: Sequence[CombinedPart], name: Direction) -> ProjectedErrors:
+    """Add up one direction of all samples.
+
+    Margins of audit values add up as √Σ (limit − projected)² (Zou and Donner 2008), and those of
+    monetary units as they are.
+    """
+    values, money = ([getattr(each, name) for each in group] for group in _split(parts))
+    directions: list[ProjectedErrors] = [*values, *money]
+    projected = fsum(each.projected for each in directions)
+    margin = hypot(*(each.upper_limit - each.projected for each in values))
+    margin += fsum(each.upper_limit - each.projected for each in money)
+    found, errors = (
+        fsum(each.found for each in directions),
+        sum(each.errors for each in directions),
+    )
+    return ProjectedErrors(errors, found, projected, projected + margin)
 
 
 def _conclusion(
@@ -215,21 +258,27 @@ def _conclusion(
     """Conclude on the sum; withheld where a sample alone gives no conclusion."""
     if tolerable is None:
         return None
+    values, _ = _split(parts)
+    errors = (sums.over.found - sums.under.found, sums.over.errors + sums.under.errors)
     conclusion = conclude_misstatement(
         None,
         sums.upper,
         tolerable,
         sums.projected,
         confidence,
-        errors=(sums.found, sums.errors),
+        errors=errors if values else (sums.over.found, sums.over.errors),
         book_value=sums.book_value,
+        netted=_netted(values, sums),
         places=places,
     )
-    if all(each.standard_error is None for each in parts):
+    if not values:
         # Overstatements by monetary units aren't netted.
         words = {"of": Sentence(" of overstatements"), "errors": Sentence("overstatements")}
+        template = conclusion.template
+        for text, own in OF_OVERSTATEMENTS.items():
+            template = template.replace(text, own)
         conclusion = Conclusion(
-            conclusion.is_tolerable, conclusion.template, {**conclusion.parameters, **words}
+            conclusion.is_tolerable, template, {**conclusion.parameters, **words}
         )
     doubts = [_doubt_of(each) for each in parts if each.doubt]
     if doubts:
@@ -245,6 +294,41 @@ def _conclusion(
             "uncovered": uncovered,
         },
     )
+
+
+def _netted(values: Sequence[CombinedPart], sums: _CombinedSums) -> tuple[float, float] | None:
+    """The projected overstatements, and the understatements that are taken from them.
+
+    None without both, or if a sample by audit values projects them by another estimator.
+    """
+    under = _direction(values, "understatement")
+    if under.errors and sums.over.errors and all(each.is_netted for each in values):
+        return sums.over.projected, under.projected
+    return None
+
+
+def _caveats(
+    parts: Sequence[CombinedPart], sums: _CombinedSums, tolerable: float | None, places: int
+) -> list[str]:
+    """What the sum doesn't say of each direction."""
+
+    def amount(value: float) -> str:
+        return FigureText(f"{value:,.{places}f}")
+
+    values, money = _split(parts)
+    caveats: list[str] = []
+    under = _direction(money, "understatement")
+    if under.errors:
+        text = (
+            "The samples by monetary units have understatements in {rows} {rows|row|rows}: "
+            "projected {projected}, with an upper limit of {limit}. They aren't taken off the "
+            "overstatements, and no conclusion here is about them."
+        )
+        numbers = {"projected": amount(under.projected), "limit": amount(under.upper_limit)}
+        caveats.append(Sentence(text, rows=under.errors, **numbers))
+    if values:
+        caveats += direction_caveats(sums.over, sums.under, tolerable, amount)
+    return caveats
 
 
 def _doubt_of(part: CombinedPart) -> Sentence:
@@ -328,6 +412,11 @@ def _notes(
             "were drawn independently."
         )
         notes.append(Sentence(text, samples=len(values)))
+        text = (
+            "The limit of each direction alone adds up the squares of their margins, too (Zou and "
+            "Donner 2008)."
+        )
+        notes.append(Sentence(text))
     if len(money) + bool(values) > 1:
         text = (
             "Each limit is at {level} confidence, so that all hold together at {confidence} or "
@@ -349,18 +438,28 @@ def _notes(
             "their net misstatement: understatements by monetary units aren't taken off."
         )
         notes.append(Sentence(text))
+    if not all(each.is_netted for each in values):
+        text = (
+            "Overstatements and understatements alone are projected by difference. They don't net "
+            "to a projection by mean per unit."
+        )
+        notes.append(Sentence(text))
     return notes
 
 
 def _assurance(parts: Sequence[CombinedPart], money: Sequence[CombinedPart]) -> Assurance:
     """What holds up the sum: no more than what holds up the weakest limit."""
     status = max((each.status for each in parts), key=ORDER.index)
-    sentences = [
-        Sentence(
+    text = (
+        "This limit holds as far as the limit of each sample does, and rests on samples of "
+        "populations without a row in common."
+    )
+    if len(parts) - len(money) > 1:
+        text = (
             "This limit holds as far as the limit of each sample does, and rests on samples that "
             "were drawn independently of populations without a row in common."
         )
-    ]
+    sentences = [Sentence(text)]
     if len(money) > 1 or (money and len(money) < len(parts)):
         sentences.append(
             Sentence("That the limits hold together at this confidence is proved (Bonferroni).")

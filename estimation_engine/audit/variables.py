@@ -8,7 +8,7 @@ the correction for finite populations and for strata, are those of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from math import sqrt
 from typing import NamedTuple
@@ -242,7 +242,7 @@ def evaluate_variables(
             conclusion = withheld(conclusion, reasons, scope)
     caveats = (
         *(each.caveat for each in doubts),
-        *_direction_caveats(given, directions, tolerable),
+        *direction_caveats(directions.over, directions.under, tolerable, given.amount),
     )
     lines = _arithmetic(given, estimator, limits, residuals)
     return _evaluation(given, (estimator, sides), limits, directions, lines, caveats, conclusion)
@@ -576,15 +576,18 @@ def _strata_notes(strata: Sequence[StratumErrors], estimator: Estimator) -> list
     return [Sentence(text, estimator=Sentence(estimator))]
 
 
-def _direction_caveats(
-    given: AuditedAmounts, directions: _Directions, tolerable: float | None
+def direction_caveats(
+    over: ProjectedErrors,
+    under: ProjectedErrors,
+    tolerable: float | None,
+    amount: Callable[[float], str],
 ) -> list[str]:
     """What a conclusion on the net misstatement doesn't say of each direction."""
-    named = (("Overstatements", directions.over), ("Understatements", directions.under))
+    named = (("Overstatements", over), ("Understatements", under))
     return [
         Sentence(
             name + " alone have an upper limit of {limit}, which isn't below the tolerable amount.",
-            limit=given.amount(each.upper_limit),
+            limit=amount(each.upper_limit),
         )
         for name, each in named
         if tolerable is not None and each.errors and each.upper_limit >= tolerable

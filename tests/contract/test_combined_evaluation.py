@@ -125,6 +125,41 @@ def test_limits_by_monetary_units_add_up_at_bonferronis_confidence(
     assert f"amounts above 0 of {html.escape(LOW)}" in paper.text
 
 
+def test_understatements_and_rows_that_could_not_be_drawn_are_stated(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    lines = [f"{row},{0 if row % 10 == 0 else row + 1}.00" for row in range(400)]
+    server.import_text(dataset, "\n".join(["n,amount", *lines]) + "\n")
+    jobs = []
+    for seed, where in enumerate(("n < 200", "n >= 200"), start=1):
+        draw = one("monetary_unit", book_column="amount", sample_size=40, selection="random")
+        draw["parameters"]["seed"] = seed
+        jobs.append(drawn(server, dataset, draw, filters={"expression": where}))
+        path = f"/api/sampling/jobs/{jobs[-1]}/findings"
+        items = server.admin.get(path, params={"limit": 1000}).json()["items"]
+        audits = [str(1.5 * item["data"]["amount"]) for item in items[:10]]
+        examined(server, jobs[-1], *({"outcome": "exception", "audit_value": a} for a in audits))
+    body: dict[str, Any] = {"jobs": jobs, "tolerable": "30%", "confidence": 0.99996}
+    answer = server.admin.post(PATH, json=body)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    level = found["limit_confidence"]
+    alones = [alone(server, job, confidence=level)["understatement"] for job in jobs]
+    assert found["errors"] == 20
+    assert found["understatement"]["errors"] == 20
+    for name, own in (("projected", "most_likely"), ("upper_limit", "upper_limit")):
+        total = sum(float(each[own]) for each in alones)
+        assert float(found["understatement"][name]) == pytest.approx(total, abs=0.03)
+    assert found["found"] == f"-{found['understatement']['found']}"
+    assert [each["errors"] for each in found["samples"]] == [10, 10]
+    assert any("have understatements in 20 rows" in each for each in found["caveats"])
+    rows = [each["rows"] for each in found["samples"]]
+    assert rows == ["n < 200, amounts above 0", "n >= 200, amounts above 0"]
+    query = {"jobs": ",".join(jobs), "tolerable": "30%", "confidence": "0.99996"}
+    paper = server.admin.get(f"{PATH}/paper", params={**query, "language": "de"})
+    assert "99,996\u00a0%" in paper.text
+    assert "n &lt; 200, Beträge über 0" in paper.text
+
+
 def test_samples_of_one_row_are_refused(server: LiveServer, dataset: int) -> None:
     first = sample(server, dataset, "amount < 200")
     second = sample(server, dataset, HIGH, seed=2)
@@ -170,6 +205,41 @@ def test_a_later_version_adds_a_period(server: LiveServer, dataset: int) -> None
     again = sample(server, dataset, "amount > 250", seed=3)
     shared = assert_problem(together(server, first, again), 422, "invalid_findings")
     assert "200 rows could be drawn by sample" in shared["detail"]
+
+
+def test_rows_of_marked_are_those_of_the_tested_table(server: LiveServer, dataset: int) -> None:
+    """The tested table is what a draw left, so its rows have other places in the copy."""
+    body: dict[str, Any] = {"rounds": [one("random", sample_size=100, seed=8)]}
+    first = server.draw(dataset, {**body, "export_residual": True})
+    of_draw = {"source_ref": first["output_summary"]["output_commit_id"]}
+    left = {**of_draw, "table_key": "residual"}
+    given = {**left, "columns": ["invoice"], "mark_rows": True}
+    answer = server.admin.post(f"/api/datasets/{dataset}/audit-tests/duplicates", json=given)
+    assert answer.status_code == 200, answer.text
+    test = server.finished(answer.json()["job_id"])
+    marked = {"source_ref": test["output_summary"]["output_commit_id"], "table_key": "marked"}
+
+    def sampled(source: dict[str, str], where: str, seed: int) -> str:
+        step = one("random", sample_size=80, seed=seed)
+        step["filters"] = {"expression": where}
+        job = server.draw(dataset, {**source, "rounds": [step]})
+        assert job["status"] == "completed", job
+        wrong = [{"outcome": "exception", "audit_value": "0"}] * 30
+        examined(server, job["id"], *wrong)
+        return str(job["id"])
+
+    jobs = [sampled(left, LOW, 1), sampled(marked, HIGH, 2)]
+    answer = together(server, *jobs)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["uncovered_rows"] == 0
+    assert not any("Not checked" in each for each in found["caveats"])
+    other = sampled(marked, "amount < 200 AND found = 'not found'", 3)
+    query = {**of_draw, "sql": "SELECT count(*) AS n FROM residual WHERE amount < 150"}
+    counted = server.admin.post(f"/api/exploration/datasets/{dataset}/query", json=query).json()
+    (common,) = counted["data"]
+    problem = assert_problem(together(server, jobs[0], other), 422, "invalid_findings")
+    assert f"{common['n']} rows could be drawn by sample" in problem["detail"]
 
 
 def test_a_changed_book_value_is_not_covered(server: LiveServer, dataset: int) -> None:

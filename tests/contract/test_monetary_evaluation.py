@@ -404,6 +404,11 @@ def test_rows_drawn_by_risk_are_evaluated_by_their_book_values(
     ratio = max(1 / 0.42, 1 / 1.2) * float(found["weight_total"]) / float(found["sampled_value"])
     assert found["largest_ratio"] == pytest.approx(ratio, rel=1e-3)
     assert found["arithmetic"][0]["weight"] != found["arithmetic"][0]["units"]
+    assert "the columns of scores" in found["assurance"]["sentence"]
+    del more["score_column"]
+    by_weights = evaluated(server, job, "sequential", **more).json()["assurance"]["sentence"]
+    assert "if the column of book values was chosen before the first finding" in by_weights
+    assert "scores" not in by_weights
 
 
 def test_known_errors_above_what_is_tolerable_reject(server: LiveServer, scored: int) -> None:

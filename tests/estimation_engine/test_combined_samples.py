@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import t
 
 from estimation_engine.audit.combined import CombinedPart, combine, confidence_of_limits
 from estimation_engine.audit.limits import binomial_limit
+from estimation_engine.audit.variables import ProjectedErrors
 from estimation_engine.errors import InvalidFindings
+
+NONE = ProjectedErrors(0, 0.0, 0.0, 0.0)
 
 
 def part(name: str, projected: float, **more: object) -> CombinedPart:
-    given: dict[str, object] = {"book_value": 1e6, "found": 100.0, "errors": 30, **more}
+    given: dict[str, object] = {
+        "book_value": 1e6,
+        "overstatement": ProjectedErrors(30, 100.0, projected, projected),
+        "understatement": NONE,
+        **more,
+    }
     return CombinedPart(name=name, projected=projected, **given)  # type: ignore[arg-type]
 
 
@@ -53,6 +63,73 @@ def test_a_doubted_sample_withholds_the_conclusion() -> None:
     assert found.conclusion.is_tolerable is None
     assert "Sample b: Too few errors." in found.conclusion.sentence
     assert found.assurance.status == "can_fail"
+
+
+def test_understatements_by_monetary_units_stand_beside_the_conclusion() -> None:
+    under = ProjectedErrors(15, 900.0, 5_000.0, 8_000.0)
+    more = {"overstatement": NONE, "understatement": under}
+    parts = [part(name, 0.0, upper_limit=90.0, plain_limit=80.0, **more) for name in "ab"]
+    found = combine(parts, confidence=0.95, tolerable=20_000.0)
+    assert (found.found, found.errors) == (-1_800.0, 30)
+    assert found.understatement == ProjectedErrors(30, 1_800.0, 10_000.0, 16_000.0)
+    assert found.conclusion is not None
+    sentence = found.conclusion.sentence
+    assert "The overstatements found in the samples are 0.00 in 0 rows." in sentence
+    assert "The projected overstatement is 0.00 % of the book value." in sentence
+    assert "The errors found" not in sentence
+    (caveat,) = found.caveats
+    assert "understatements in 30 rows: projected 10,000.00, with an upper limit of 16,000.00" in (
+        caveat
+    )
+    assert "independently" not in found.assurance.sentence
+    lower = combine(parts, confidence=0.95, tolerable=10_000.0)
+    assert len(lower.caveats) == 1  # the conclusion isn't about them, and the caveat has the limit
+
+
+def test_misstatements_that_cancel_between_samples_are_named() -> None:
+    large, small = ProjectedErrors(40, 90.0, 39_516.0, 42_516.0), NONE
+    errors = {"standard_error": 1_000.0, "degrees": 79}
+    parts = [
+        part("a", 39_516.0, overstatement=large, understatement=small, **errors),
+        part("b", -39_516.0, overstatement=small, understatement=large, **errors),
+    ]
+    found = combine(parts, confidence=0.95, tolerable=30_000.0)
+    assert found.projected == 0.0
+    assert found.conclusion is not None
+    assert found.conclusion.is_tolerable is True
+    sentence = found.conclusion.sentence
+    assert "understatements of 39,516.00 are taken from overstatements of 39,516.00" in sentence
+    assert "in 80 rows" in sentence
+    over, under = found.caveats
+    assert over.startswith("Overstatements alone have an upper limit of 42,516.00, which isn't")
+    assert under.startswith("Understatements alone have an upper limit of 42,516.00")
+    assert "independently" in found.assurance.sentence
+    assert combine(parts, confidence=0.95, tolerable=50_000.0).caveats == ()
+    others = [replace(each, is_netted=False) for each in parts]
+    by_means = combine(others, confidence=0.95, tolerable=50_000.0)
+    assert by_means.conclusion is not None
+    assert "are taken from" not in by_means.conclusion.sentence
+    assert any("mean per unit" in note for note in by_means.notes)
+    assert any("Zou and Donner 2008" in note for note in found.notes)
+
+
+def test_margins_of_one_direction_add_up_by_their_squares_and_limits_as_they_are() -> None:
+    """Zou and Donner 2008 of audit values: margins of 30 and 40 are one of 50."""
+    parts = [
+        part(
+            name,
+            100.0,
+            overstatement=ProjectedErrors(20, 10.0, 100.0, 100.0 + margin),
+            **more,
+        )
+        for name, margin, more in (
+            ("a", 30.0, {"standard_error": 18.0, "degrees": 40}),
+            ("b", 40.0, {"standard_error": 24.0, "degrees": 40}),
+            ("c", 7.0, {"upper_limit": 107.0, "plain_limit": 106.0}),
+        )
+    ]
+    found = combine(parts, confidence=0.95)
+    assert found.overstatement == ProjectedErrors(60, 30.0, 300.0, 357.0)
 
 
 def test_one_sample_and_no_degree_of_freedom_are_refused() -> None:

@@ -37,7 +37,14 @@ from service.tables.row_names import names_of_job
 from service.tables.sample_design import DRAWN_AMOUNTS
 from storage.jobs.jobs import JobRecord
 
-__all__ = ["EvaluationAnswer", "SettledEvaluation", "evaluate", "examined_sample", "request_of"]
+__all__ = [
+    "EvaluationAnswer",
+    "SettledEvaluation",
+    "drawable_rows",
+    "evaluate",
+    "examined_sample",
+    "request_of",
+]
 
 SIGNS: Mapping[str, tuple[str, ...]] = {
     "positive": ("zero", "negative"),
@@ -166,9 +173,33 @@ def _without_units(sample: ExaminedSample) -> Iterator[str]:
     yield from sorted(said - {""})
 
 
+def drawable_rows(job: JobRecord, scope: str | None) -> str:
+    """Which rows of its table a sample could draw: its filter, its amounts, and what it excluded.
+
+    Parameters
+    ----------
+    scope : str, optional
+        The filter of its rows.
+    """
+    excluded = excluded_text(job.run_parameters)
+    accounts = map(recorded_account, (job.output_summary or {})["rounds"])
+    amounts = {each["population"]: None for each in accounts if each and _rows_left_out(each)}
+    parts = [
+        *([scope] if scope else []),
+        *(Sentence(f"amounts {DRAWN_AMOUNTS[each]}") for each in amounts),
+        *([Sentence("without {rows}", rows=excluded)] if excluded else []),
+    ]
+    return Sentence.joined(parts, ", ") if parts else Sentence("all")
+
+
+def _rows_left_out(account: Mapping[str, Any]) -> int:
+    parts = (account[sign]["rows"] for sign in SIGNS[account["population"]])
+    return int(sum(parts) + account["missing_rows"])
+
+
 def _amounts_left_out(account: Mapping[str, Any]) -> str:
     parts = [account[sign] for sign in SIGNS[account["population"]]]
-    rows = sum(part["rows"] for part in parts) + account["missing_rows"]
+    rows = _rows_left_out(account)
     if not rows:
         return ""
     total = sum((Decimal(part["total"]) for part in parts), Decimal(0))

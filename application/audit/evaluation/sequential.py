@@ -48,6 +48,8 @@ from estimation_engine.audit.assurance import (
     SEQUENTIAL,
     SEQUENTIAL_AMOUNTS,
     SEQUENTIAL_SCORES,
+    SEQUENTIAL_WEIGHTS,
+    Assurance,
 )
 from estimation_engine.audit.conclusion import confidence_text
 from estimation_engine.errors import InvalidFindings
@@ -281,7 +283,7 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
     errors = Sentence(together if both else "overstatements")
     return Evaluated(
         {**_as_json(given, found, side), "tolerable": text},
-        SEQUENTIAL_AMOUNTS if side is None else SEQUENTIAL_SCORES,
+        _assurance(scored),
         _conclusion(
             sample, request, found, len(given.tested), errors, FigureText(f"{Decimal(text):,f}")
         ),
@@ -291,6 +293,13 @@ def _amounts(sample: ExaminedSample, request: SettledEvaluation[Any], amount: De
             *_caveats(given),
         ],
     )
+
+
+def _assurance(scored: ScoredPopulation | None) -> Assurance:
+    """What the decision on amounts rests on: columns that were chosen for it, if there are some."""
+    if scored is None:
+        return SEQUENTIAL_AMOUNTS
+    return SEQUENTIAL_WEIGHTS if scored.score_column is None else SEQUENTIAL_SCORES
 
 
 @dataclass(frozen=True)

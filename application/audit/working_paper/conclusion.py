@@ -25,7 +25,8 @@ from application.audit.sentences import (
 )
 from application.audit.working_paper.items import keys_of
 from application.audit.working_paper.requirements import NOT_GIVEN
-from domain_errors import DomainError, Sentence
+from contract.numbers import percent_digits
+from domain_errors import DomainError, FigureText, Sentence
 from presentation.content import (
     Block,
     Cell,
@@ -100,7 +101,7 @@ def evaluation_section(
     evaluator = EVALUATORS[request.kind]
     settings: list[Row] = [
         ("Evaluation", Sentence(evaluator.kind.title)),
-        ("Confidence", Percent(request.confidence)),
+        ("Confidence", FigureText(f"{percent_digits(request.confidence)} %")),
         tolerable_line(job, request, evaluation),
         *conclusion_lines(evaluation),
     ]
