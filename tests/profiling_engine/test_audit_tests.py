@@ -247,6 +247,15 @@ def test_texts_without_a_number_at_the_end_are_counted(studio: Studio) -> None:
     ]
 
 
+def test_series_of_a_missing_and_an_empty_value_have_labels(studio: Studio) -> None:
+    columns = {"n": ("INTEGER", [1, 3, 5, 7]), "s": ("VARCHAR", [None, "", "x", None])}
+    table = studio.table(columns)
+    result, _ = run(studio, "gaps", table, number_column="n", series_columns=["s"])
+    labels = [row["label"] for row in result.tables[0].rows]
+    assert sorted(labels) == ["(empty)", "(missing)", "x"]
+    assert [row["label"] for row in result.tables[1].rows] == ["(missing)"]
+
+
 def test_a_text_without_a_number_is_no_number_of_the_usual_series(studio: Studio) -> None:
     texts = ["A-7", "A-", f"A-{'1' * 19}", "B-1", "B-3", "A-9", "A-A-7", None]
     table = studio.table({"text": ("VARCHAR", texts)})
