@@ -609,8 +609,8 @@ def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:
         print_line(f"{'' if 'sampled' in figures else 'Expected: '}{_coverage(amount)}")
     if uncovered := round_.get("uncovered_rows"):
         print_line(
-            f"{uncovered:,} rows are in groups from which no row is drawn. To evaluate the sample "
-            "by amounts, draw at least two rows of each group, or leave rows out by a filter."
+            f"{uncovered:,} rows are in groups from which no row is drawn: their amounts can't be "
+            "evaluated."
         )
     _print_warnings(round_)
 
