@@ -149,6 +149,18 @@ def _print_programme(found: dict[str, Any]) -> None:
             for each in found["strata"]
         ]
         print_table(("group", "rows", "draw", "guessed SD"), strata)
+    if found["periods"]:
+        periods = [
+            (
+                each["name"] or "planned",
+                each["rows"],
+                f"{Decimal(each['book_value']):,f}",
+                each["sample_size"],
+                figure_text(each["deviation"], ""),
+            )
+            for each in found["periods"]
+        ]
+        print_table(("period", "rows", "book value", "sample", "SD"), periods)
     print_line(found["statement"])
 
 
@@ -204,6 +216,13 @@ def sample_command(dataset: str, round_: dict[str, Any], source: dict[str, Any])
     return command_of("/api/sampling/datasets/0/jobs", body, dataset) or ""
 
 
+def _later_periods(
+    _context: click.Context, _option: click.Parameter, given: tuple[tuple[int, float, float], ...]
+) -> list[dict[str, float]] | None:
+    names = ("rows", "book_value", "deviation")
+    return [dict(zip(names, each, strict=True)) for each in given] or None
+
+
 SIZE_OPTIONS = ("size", "fraction", "per_stratum", "interval", "start", "clusters")
 """Options that the answer gives."""
 
@@ -226,6 +245,23 @@ SIZE_OPTIONS = ("size", "fraction", "per_stratum", "interval", "start", "cluster
     multiple=True,
     metavar="GROUP=NUMBER",
     help="Of --programme: the guessed standard deviation of a group.",
+)
+@field_option(
+    "--earlier",
+    "programme.earlier",
+    type=job_id_prefix,
+    multiple=True,
+    metavar="JOB",
+    help="Of --programme: the examined sample of an earlier period.",
+)
+@field_option(
+    "--later",
+    "programme.later",
+    type=(WholeNumber(min=1), number, number),
+    callback=_later_periods,
+    multiple=True,
+    metavar="ROWS BOOK-VALUE DEVIATION",
+    help="Of --programme: a later period, as it is expected.",
 )
 @ACCEPT
 @click.option("--wilson", is_flag=True, help="Plan shares by Wilson's interval.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
@@ -12,6 +12,12 @@ from application.audit.programmes.catalogue import library_of
 from application.audit.programmes.examples import programme_doubts
 from application.audit.programmes.reading import Programme
 from application.estimation.materiality import plan_of, planned_round
+from application.estimation.programme_periods import (
+    periods_of,
+    shown_periods,
+    size_of_design,
+    with_periods,
+)
 from application.estimation.size_answers import (
     ProgrammeStratum,
     SizeAnswer,
@@ -33,6 +39,7 @@ from sampling_engine.results import RoundPlan
 from service.sampling_parameters import stated_rounds
 from service.service import Service
 from service.tables.open_tables import OpenTable
+from storage.jobs.jobs import JobRecord
 
 AT = "programme"
 OF_INTERVAL = Sentence(
@@ -42,9 +49,18 @@ OF_INTERVAL = Sentence(
 
 
 def size_by_programme(
-    service: Service, table: OpenTable, request: SizeRequest, given: ProgrammeGoalRequest
+    service: Service,
+    table: OpenTable,
+    request: SizeRequest,
+    given: ProgrammeGoalRequest,
+    earlier: Sequence[JobRecord] = (),
 ) -> SizeAnswer:
     """The size of a programme's formula, with the round that draws it.
+
+    Parameters
+    ----------
+    earlier : sequence of JobRecord
+        The samples of earlier periods that the request names.
 
     Raises
     ------
@@ -59,12 +75,18 @@ def size_by_programme(
     confidence = given.confidence or rule.confidence or programme.file.confidence
     check_level(programme, confidence, (AT, "confidence"))
     plan, book_value, places = _population(service, table, design, given)
-    calculation = CALCULATIONS[rule.calculation]
+    periods = periods_of(service, programme, rule, given, earlier)
+    calculation = CALCULATIONS[(rule.periods if periods else None) or rule.calculation]
     strata = _parts(plan, given)
-    inputs = _inputs(programme, calculation, plan, book_value, strata, given, confidence)
-    least = _least(programme, design["method"], plan, given)
-    with relocated(lambda loc: (AT, *(loc[1:] if loc[:1] == ("inputs",) else ()))):
-        found: GuidanceSize = calculation.run(replace(inputs, least=least))
+    whole_value = book_value + periods.book_value
+    inputs = _inputs(
+        programme, calculation, plan, (book_value, whole_value), strata, given, confidence
+    )
+    if periods:
+        inputs = with_periods(inputs, periods)
+    least = max(_least(programme, design["method"], plan, given) - periods.rows, 1)
+    of_all = _computed(calculation, replace(inputs, least=least))
+    found = size_of_design(of_all, periods)
     _check_units(found, plan, given)
     sizes = _sizes(plan, found, given)
     notes: list[str] = [*found.notes, *programme_doubts(programme)]
@@ -80,24 +102,44 @@ def size_by_programme(
         parameters=parameters,
         round={**design, "parameters": parameters},
         programme=SizeByProgramme(
-            name=programme.name,
-            title=programme.file.title,
-            sha256=programme.sha256,
-            rule=rule.title,
-            paragraph=rule.paragraph,
-            statement=programme.file.source.statement,
-            calculation=calculation.name,
-            formula=calculation.formula,
-            unrounded=found.unrounded,
-            book_value=f"{book_value:.{places}f}",
-            tolerable=f"{found.tolerable:.{places}f}",
-            expected=f"{found.expected:.{places}f}",
-            factor=found.factor,
-            interval=None if found.interval is None else f"{found.interval:.{places}f}",
+            **_of_rule(programme, rule, calculation),
+            **_figures(found, whole_value, places),
             strata=sizes,
+            periods=shown_periods(inputs, of_all, periods, places),
         ),
         notes=notes,
     )
+
+
+def _computed(calculation: Calculation, inputs: Any) -> GuidanceSize:
+    with relocated(lambda loc: (AT, *(loc[1:] if loc[:1] == ("inputs",) else ()))):
+        found: GuidanceSize = calculation.run(inputs)
+    return found
+
+
+def _of_rule(programme: Programme, rule: ProgrammeSize, calculation: Calculation) -> dict[str, Any]:
+    """What the size follows."""
+    return {
+        "name": programme.name,
+        "title": programme.file.title,
+        "sha256": programme.sha256,
+        "rule": rule.title,
+        "paragraph": rule.paragraph,
+        "statement": programme.file.source.statement,
+        "calculation": calculation.name,
+        "formula": calculation.formula,
+    }
+
+
+def _figures(found: GuidanceSize, book_value: float, places: int) -> dict[str, Any]:
+    """The quantities of the formula; amounts are decimal texts."""
+    amounts = {"tolerable": found.tolerable, "expected": found.expected, "book_value": book_value}
+    return {
+        **{name: f"{value:.{places}f}" for name, value in amounts.items()},
+        "interval": None if found.interval is None else f"{found.interval:.{places}f}",
+        "unrounded": found.unrounded,
+        "factor": found.factor,
+    }
 
 
 def _rule(programme: Programme, method: str) -> ProgrammeSize:
@@ -193,11 +235,13 @@ def _inputs(
     programme: Programme,
     calculation: Calculation,
     plan: RoundPlan,
-    book_value: float,
+    values: tuple[float, float],
     strata: Mapping[str, PlannedPart],
     given: ProgrammeGoalRequest,
     confidence: float,
 ) -> Any:
+    """Inputs from the book values of the design, and of all periods."""
+    book_value, whole = values
     materiality = given.materiality or programme.file.tolerable
     if materiality is None:
         raise InvalidGoal("Give a materiality: the programme has none.", loc=(AT, "materiality"))
@@ -206,9 +250,9 @@ def _inputs(
         raise InvalidGoal("The book value of the rows must be above 0.", loc=(AT, "book_column"))
     common: dict[str, Any] = {
         "confidence": confidence,
-        "book_value": book_value,
-        "expected": expected if expected < 1 else expected / book_value,
-        "materiality": materiality if materiality < 1 else materiality / book_value,
+        "book_value": whole,
+        "expected": expected if expected < 1 else expected / whole,
+        "materiality": materiality if materiality < 1 else materiality / whole,
     }
     if calculation.inputs is not SizeInputs:
         if given.deviation is not None:

@@ -149,6 +149,20 @@ class ProgrammeStratum:
 
 
 @dataclass(frozen=True)
+class ProgrammePeriod:
+    """A period of a size of several."""
+
+    name: Annotated[str | None, Help("Of a sample; null of the planned periods.")]
+    rows: Annotated[int | None, Help("Null of monetary units.")]
+    book_value: Annotated[
+        str, Help("Of monetary units that were examined without the rows always drawn.")
+    ]
+    sample_size: Annotated[int, Help("Examined, or planned.")]
+    deviation: Annotated[float, Help("Of the examined errors or error rates, or guessed.")]
+    is_examined: bool
+
+
+@dataclass(frozen=True)
 class SizeByProgramme:
     """The size of an audit programme, and what it follows from."""
 
@@ -169,6 +183,10 @@ class SizeByProgramme:
         str | None, Help("Of monetary units: the cut-off above which rows are always drawn.")
     ]
     strata: Sequence[ProgrammeStratum]
+    periods: Annotated[
+        Sequence[ProgrammePeriod],
+        Help("With `earlier` or `later`: the examined ones, that of the design, and later ones."),
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

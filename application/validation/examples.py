@@ -83,6 +83,7 @@ def _used() -> set[Callable[[Any], Any]]:
         *(each.calculation for file in files for each in file.evaluations if each.calculation),
         *(each.periods for file in files for each in file.evaluations if each.periods),
         *(each.calculation for file in files for each in file.sizes),
+        *(each.periods for file in files for each in file.sizes if each.periods),
     }
     return {CALCULATIONS[name].function for name in names}
 

@@ -148,6 +148,11 @@ class ProgrammeSize(OwnConfidence, ProgrammeRule):
 
     method: Annotated[str, METHOD, Help("The method of the draw that the answer proposes.")]
     calculation: Annotated[str, Text(1, 60), Help("The calculation of the size.")]
+    periods: Annotated[
+        str | None,
+        Text(1, 60),
+        Help("The calculation of the size of one period of several. Without one there is none."),
+    ] = None
 
 
 class ConclusionSentences(FilePart):
@@ -262,6 +267,16 @@ class ProgrammeFile(StatedConfidence):
         )
 
 
+class LaterPeriod(Request):
+    """A period that is to be drawn later, as it is expected."""
+
+    rows: Annotated[int, Count(Bounds(1)), Help("Its rows.")]
+    book_value: Annotated[float, Number(ABOVE_ZERO), Help("The sum of its book values.")]
+    deviation: Annotated[
+        float, Number(Bounds(least=0)), Help("The guessed standard deviation, as `deviation`.")
+    ]
+
+
 class ProgrammeGoalRequest(OwnConfidence):
     """A size by an audit programme, from a guessed standard deviation."""
 
@@ -292,6 +307,24 @@ class ProgrammeGoalRequest(OwnConfidence):
         Sequence[str],
         Items(Text(1, 1000), MAX_STRATA),
         Help("Of stratified designs: the labels of strata that are taken whole."),
+    ] = ()
+    earlier: Annotated[
+        Sequence[str],
+        Items(Text(1, 64), MAX_PARTS),
+        Option(None),
+        Help(
+            "Of a later period: the jobs of the samples of earlier ones, with their findings. The "
+            "sizes reach the precision with them together."
+        ),
+    ] = ()
+    later: Annotated[
+        Sequence[LaterPeriod],
+        Items(Part(LaterPeriod), MAX_PARTS),
+        Option(None),
+        Help(
+            "Of an earlier period: those that are to be drawn later, each with its expected `rows` "
+            "and `book_value`, and a guessed `deviation`."
+        ),
     ] = ()
     expected: Annotated[
         float,

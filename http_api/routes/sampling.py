@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -148,8 +149,9 @@ def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
         )
         request = replace(given, design=design)
         pilot = None if given.pilot is None else _pilot(given.pilot)
+        earlier = [] if given.programme is None else _earlier(given.programme.earlier)
         if given.programme is not None:
-            found = size_by_programme(service(), population, request, given.programme)
+            found = size_by_programme(service(), population, request, given.programme, earlier)
         elif "materiality" in given.all_goals[0]:
             found = size_for_audit(service(), population, request)
         else:
@@ -161,10 +163,26 @@ def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
         caller().audit_view(
             RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "pilot figures"
         )
+    for job in earlier:
+        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+        caller().audit_view(source, "earlier period")
     is_money = method_class(given.design["method"]).selects_money
     if is_money or given.programme is not None or any("column" in goal for goal in given.all_goals):
         caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")
     return found
+
+
+def _earlier(ids: Sequence[str]) -> list[JobRecord]:
+    """The samples of earlier periods, which the caller reads."""
+    jobs = []
+    for at, each in enumerate(ids):
+        try:
+            job = completed(caller().job(each), "sampling")
+        except DomainError as error:
+            error.loc = ("programme", "earlier", at)
+            raise
+        jobs.append(job)
+    return jobs
 
 
 def _pilot(given: PilotRequest) -> Pilot:

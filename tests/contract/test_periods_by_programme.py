@@ -184,3 +184,59 @@ def test_refusals_of_periods_name_their_field(server: LiveServer, equal_jobs: li
     assert found["confidence"] == 0.9
     plain = server.admin.post(PATH, json={"jobs": equal_jobs}).json()
     assert (plain["confidence"], plain["programme"]) == (0.95, None)
+
+
+def test_size_of_a_later_period(server: LiveServer, equal_jobs: list[str]) -> None:
+    """n = (z·N·σ)² / ((TE − AE)² − (z·N₁·s₁)²/n₁), with the first period as it was examined."""
+    first = server.admin.get(f"/api/jobs/{equal_jobs[0]}").json()
+    path = f"/api/sampling/datasets/{first['dataset_id']}/size"
+    design = {**one("random"), "filters": {"expression": "period = 2"}}
+    goal = {"name": "eu-cohesion", "book_column": "amount", "confidence": 0.6, "deviation": 59_489}
+    asked = {**goal, "expected": 0.008, "earlier": equal_jobs[:1]}
+    found = server.admin.post(path, json={"design": design, "programme": asked}).json()
+    own = found["programme"]
+    left = (4_199_882_023 * 0.012) ** 2 - (Z * 3_852 * 69_815) ** 2 / 49
+    assert own["calculation"] == "size_periods"
+    assert own["unrounded"] == pytest.approx((Z * 3_852 * 59_489) ** 2 / left, rel=1e-6)
+    assert found["sample_size"] == found["round"]["parameters"]["sample_size"]
+    examined_first, planned = own["periods"]
+    assert (examined_first["name"], examined_first["sample_size"]) == ("period-1", 49)
+    assert examined_first["deviation"] == pytest.approx(69_815, abs=0.01)
+    assert (planned["rows"], planned["is_examined"]) == (3_852, False)
+    assert float(own["book_value"]) == 4_199_882_023
+    # Of the whole year, before anything was drawn: the parts by their rows.
+    later = {"rows": 3_852, "book_value": 2_961_930_008, "deviation": 59_489}
+    design = {**one("random"), "filters": {"expression": "period = 1"}}
+    asked = {**goal, "deviation": 69_815, "expected": 0.008, "later": [later]}
+    found = server.admin.post(path, json={"design": design, "programme": asked}).json()
+    sizes = [each["sample_size"] for each in found["programme"]["periods"]]
+    assert found["sample_size"] == sizes[0]
+    assert sum(sizes) == -int(-found["programme"]["unrounded"] // 1)
+    assert abs(sizes[0] - sizes[1]) <= 1
+    for more, field in (
+        ({"earlier": [equal_jobs[0], "0" * 36]}, "earlier"),
+        ({"name": "mus-standard"}, "method"),
+        ({"earlier": equal_jobs[:1], "expected": 0.0195}, "examined"),
+    ):
+        refused = {**goal, "expected": 0.008, **more}
+        answer = server.admin.post(path, json={"design": design, "programme": refused})
+        assert answer.status_code in (404, 422), answer.text
+        assert field in answer.text
+
+
+def test_command_prints_the_periods_of_a_size(
+    server: LiveServer, equal_jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBSVC_SERVER", server.url)
+    monkeypatch.setenv("JOBSVC_TOKEN", server.token)
+    first = server.admin.get(f"/api/jobs/{equal_jobs[0]}").json()
+    asked = ["size", str(first["dataset_id"]), "--programme", "eu-cohesion", "--confidence", "60%"]
+    asked += ["--amount-column", "amount", "--expected", "0.8%", "--filter", "period = 2"]
+    asked += ["--deviation", "59489"]
+    for more, words in (
+        (["--earlier", equal_jobs[0]], "period-1"),
+        (["--later", "3852", "1,000,000,000", "500"], "1,000,000,000.00"),
+    ):
+        printed = CliRunner().invoke(command, [*asked, *more])
+        assert (printed.exit_code, words in printed.output) == (0, True), printed.output
+        assert "Draw them with" in printed.output

@@ -268,8 +268,12 @@ def sign_off(served: LiveServer, dataset: int, job: str, evaluation: dict[str, A
             one("monetary_unit", sample_size=60, seed=33, book_column="amount"),
             {"programme": "mus-standard", "tolerable": "5%"},
         ),
+        (
+            one("monetary_unit", sample_size=60, seed=34, book_column="amount"),
+            {"programme": "eu-cohesion-conservative"},
+        ),
     ],
-    ids=["guidance", "recovery", "monetary_unit"],
+    ids=["guidance", "recovery", "monetary_unit", "conservative"],
 )
 def test_verifiers_recompute_what_a_programme_says(
     served: LiveServer, dataset: int, step: dict[str, Any], given: dict[str, Any]
@@ -511,6 +515,22 @@ def test_small_strata_are_drawn_and_evaluated(served: LiveServer) -> None:
             'sides = "two"',
             'sides = "two"\ncalculation = "monetary_units"',
             "evaluations[1].calculation: monetary_units computes no limits of a sample by",
+        ),
+        (
+            'sides = "two"',
+            'sides = "two"\nperiods = "monetary_units_periods"',
+            "evaluations[1].periods: monetary_units_periods computes no limits of a sample by",
+        ),
+        (
+            'sides = "two"',
+            'sides = "two"\nperiods_paragraph = "4"',
+            "evaluations[1].periods_paragraph: Needs `periods`",
+        ),
+        (
+            "[conclusions]",
+            '[[sizes]]\ntitle = "a"\nmethod = "monetary_unit"\ncalculation = "size_conservative"\n'
+            'periods = "size_conservative"\n[conclusions]',
+            "sizes[1].periods: size_conservative computes no size of several periods",
         ),
         (
             'statement = "The overpayment is {projected}; at {confidence} confidence {lower_limit} '

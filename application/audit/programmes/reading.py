@@ -26,7 +26,7 @@ from estimation_engine.audit.guidance.projections import (
     EqualInputs,
     MoneyInputs,
 )
-from estimation_engine.audit.guidance.sizes import GuidanceSize
+from estimation_engine.audit.guidance.sizes import GuidanceSize, SizeInputs
 from lazy_dataclasses import dataclass
 from sampling_engine import METHODS
 
@@ -198,6 +198,11 @@ def _check(given: ProgrammeFile) -> None:
         own = _check_calculation(size.calculation, f"sizes[{at}].calculation")
         if own.outputs is not GuidanceSize:
             raise _Refused(f"sizes[{at}].calculation", f"{own.name} computes no size of a draw.")
+        if size.periods is not None:
+            several = _check_calculation(size.periods, f"sizes[{at}].periods")
+            if several.inputs is not SizeInputs:
+                problem = f"{several.name} computes no size of several periods."
+                raise _Refused(f"sizes[{at}].periods", problem)
         _check_level(given, size.confidence, f"sizes[{at}].confidence")
     _check_conclusions(given)
     for at, example in enumerate(given.examples, start=1):
