@@ -5162,6 +5162,7 @@ OF_EQUAL = {  # calculations: whether by a ratio, and whether deviations are poo
     for estimator in ("mean_per_unit", "ratio")
 }
 OF_MONEY = ("monetary_units", "monetary_units_stratified", "monetary_units_periods")
+CONSERVATIVE = "monetary_units_conservative"
 NO_AMOUNTS = ("error_rate", "upper_rate", "factor")
 
 
@@ -5171,8 +5172,10 @@ def check_by_programme(evaluation: StatedEvaluation) -> None:
     name = str(stated["name"])[:60]
     for each in ("calculation", "limit"):
         same(stated, each, rules[each])
-    rows, least = len(evaluation.items), rules["least_rows"] or 0
-    require_figure(rows >= least, f"The programme needs {least} rows, not {rows}.")
+    units, least = len(evaluation.items), rules["least_rows"] or 0
+    if evaluation.money is not None:  # monetary units count, with rows that are always drawn
+        units += sum(each.hits - 1 for each in evaluation.money.items if not each.is_certain)
+    require_figure(units >= least, f"The programme needs {least} units, not {units}.")
     due, figures = programme_figures(evaluation, rules["calculation"]), stated.get("figures")
     if due is None:
         evaluation.skipped(NOT_BY_PROGRAMME.format(name))
@@ -5202,11 +5205,14 @@ def programme_figures(
         found = {name: float(of_kind[own]) for name, own in names.items()}
         found |= {"upper_limit": float(of_kind[limit]), "book_value": value}
         return {"precision": found["upper_limit"] - found["projected"], **found}
-    interval = None
+    interval, own = None, dict[str, float]()
     if evaluation.projection is not None and calculation in OF_EQUAL:
         known, error, precision = errors_of_strata(evaluation, z, *OF_EQUAL[calculation])
     elif evaluation.money is not None and calculation in OF_MONEY:
         known, error, precision, interval = errors_of_money(evaluation.money, z)
+    elif evaluation.money is not None and calculation == CONSERVATIVE:
+        known, error, own = conservative_errors(evaluation)
+        precision = own["basic_precision"] + own["incremental_allowance"]
     else:
         return None
     share = Fraction(2, 100) if evaluation.tolerable is None else evaluation.tolerable
@@ -5216,7 +5222,7 @@ def programme_figures(
         "known": known,
         "total_error": error,
         "precision": precision,
-        "lower_limit": error - precision,
+        **({} if own else {"lower_limit": error - precision}),
         "upper_limit": error + precision,
         "corrected_value": value - error,
         "corrected_lower": value - error - precision,
@@ -5225,6 +5231,7 @@ def programme_figures(
         "tolerable": float(share) * (value if share < 1 else 1),
         "factor": z,
         **({} if interval is None else {"interval": interval}),
+        **own,
     }
 
 
@@ -5275,6 +5282,27 @@ def errors_of_money(money: MonetaryResult, z: float) -> tuple[float, float, floa
         squares.append(interval**2 * len(taints) * variance(taints))
     single = interval if len(money.parts) == 1 else None
     return known, math.fsum([known, *errors]), z * math.sqrt(math.fsum(squares)), single
+
+
+def conservative_errors(evaluation: StatedEvaluation) -> tuple[float, float, dict[str, float]]:
+    """Return the known error, the projected one, and the figures of the conservative approach."""
+    money, (rnd, *more) = evaluation.money, evaluation.case.rounds
+    assert money is not None
+    parts = int(rnd.facts["parts"])
+    require(parts and not more, "evaluation_figure", "The conservative approach is for one step.")
+    interval = float(money.amount(Fraction(int(rnd.facts["step"]), parts)))
+    known = float(money.amount(sum(a.book - a.audit for a in money.items if a.is_certain)))
+    taints = [(float(a.taint(1)), a.hits) for a in money.items if not a.is_certain]
+    wrong = sorted((taint for taint, hits in taints for _ in range(hits) if taint), reverse=True)
+    factors = [poisson_factor(k, evaluation.confidence) for k in range(len(wrong) + 1)]
+    steps = zip(factors[1:], factors, wrong, strict=False)
+    own = {
+        "factor": factors[0],
+        "interval": interval,
+        "basic_precision": factors[0] * interval,
+        "incremental_allowance": math.fsum((a - b - 1) * interval * t for a, b, t in steps),
+    }
+    return known, known + interval * math.fsum(wrong), own
 
 
 def conclude_by_programme(evaluation: StatedEvaluation, due: dict[str, float]) -> None:

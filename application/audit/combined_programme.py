@@ -11,9 +11,9 @@ from application.audit.evaluation.by_programme import (
     ByProgramme,
     OfKind,
     calculated,
-    require_rows,
+    require_units,
 )
-from application.audit.evaluation.programme_inputs import inputs_of_sample
+from application.audit.evaluation.programme_inputs import examined_units, inputs_of_sample
 from application.audit.evaluation.request import with_own_columns
 from application.audit.programmes.applied import LOC, AppliedProgramme, applied, check_level
 from application.audit.programmes.catalogue import library_of
@@ -98,13 +98,13 @@ def concluded_together(
     rule = chosen.rule
     calculation = CALCULATIONS[rule.periods or ""]
     every: list[Any] = []
-    rows = 0
+    units = 0
     for at, (job, request) in enumerate(zip(jobs, settled, strict=True)):
         name = job.output_name or job.id[:8]
         try:
             with rows_named(service, job):
                 sample = examined_sample(service, job)
-                rows += len(sample.items)
+                units += examined_units(sample, rule.kind)
                 columns = with_own_columns(service, job, request)
                 inputs = inputs_of_sample(sample, columns, calculation)
         except DomainError as error:
@@ -115,7 +115,7 @@ def concluded_together(
                 loc=("body", "jobs", at),
             ) from error
         every.append(_named(inputs, name))
-    require_rows(rule, rows)
+    require_units(rule, units)
     values = [each.book_value for each in every]
     together = replace(
         every[0],

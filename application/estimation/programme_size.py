@@ -84,7 +84,7 @@ def size_by_programme(
     )
     if periods:
         inputs = with_periods(inputs, periods)
-    least = max(_least(programme, design["method"], plan, given) - periods.rows, 1)
+    least = max(_least(programme, design["method"], plan, given) - periods.units, 1)
     of_all = _computed(calculation, replace(inputs, least=least))
     found = size_of_design(of_all, periods)
     _check_units(found, plan, given)

@@ -136,7 +136,7 @@ class ProgrammeEvaluation(OwnConfidence, ProgrammeRule):
     least_rows: Annotated[
         int | None,
         Count(Bounds(1, 1_000_000)),
-        Help("Samples with fewer examined rows are refused."),
+        Help("Samples with fewer examined rows, or monetary units, are refused."),
     ] = None
     stops_below: Annotated[
         str | None, SENTENCE, Help("The sentence of that refusal; required with `least_rows`.")

@@ -335,7 +335,9 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
     few = {**goal, "deviation": 5}
     found = served.admin.post(path, json={"design": one("random"), "programme": few}).json()
     assert (found["sample_size"], found["programme"]["unrounded"] < 29) == (30, True)
-    assert "The size is 30, as the programme's evaluation refuses fewer rows" in found["notes"][0]
+    assert (
+        "The size is 30, as the programme's evaluation refuses a smaller one." in found["notes"][0]
+    )
     many = {**goal, "deviation": 600}
     found = served.admin.post(path, json={"design": one("random"), "programme": many}).json()
     assert found["sample_size"] == ROWS
@@ -358,6 +360,29 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
         answer = served.admin.post(path, json={**plain, **more})
         assert answer.status_code == 422
         assert field in answer.json()["errors"][0]["loc"]
+
+
+def test_a_planned_size_of_monetary_units_is_evaluated(served: LiveServer) -> None:
+    """30 units of 40 equal rows are in fewer rows; the least of the guidance counts units."""
+    dataset = served.new_dataset()
+    served.import_text(dataset, "\n".join(["amount", *["100.00"] * 40]) + "\n")
+    goal = {"name": "eu-cohesion", "deviation": 0.001, "expected": 0}
+    design = one("monetary_unit", book_column="amount", seed=1)
+    path = f"/api/sampling/datasets/{dataset}/size"
+    found = served.admin.post(path, json={"design": design, "programme": goal}).json()
+    assert found["sample_size"] == 30
+    job = examined(served, dataset, found["round"])
+    result = evaluated(served, job, programme="eu-cohesion")
+    assert result["units"] == 30
+    drawn = served.admin.get(f"/api/jobs/{job}").json()["output_summary"]
+    assert drawn["total_sampled"] < 30
+    few = examined(served, dataset, one("monetary_unit", book_column="amount", sample_size=29))
+    asked = {"programme": "eu-cohesion"}
+    answer = served.admin.post(f"/api/sampling/jobs/{few}/evaluation", json=asked)
+    assert "The sample has 29 units." in assert_problem(answer, 422, "invalid_findings")["detail"]
+    sign_off(served, dataset, job, asked)
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
 
 
 def test_sizes_of_monetary_units_by_poisson_factors(served: LiveServer, dataset: int) -> None:

@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation.answer import Evaluated, PaperLine, ProgrammeResult
-from application.audit.evaluation.programme_inputs import inputs_of_sample
+from application.audit.evaluation.programme_inputs import examined_units, inputs_of_sample
 from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
 from application.audit.evaluators import EVALUATORS
 from application.audit.programmes.applied import LOC, AppliedProgramme
 from application.audit.programmes.examples import programme_doubts
+from contract.requests.evaluate import MONETARY_UNIT
 from contract.requests.programmes import ProgrammeEvaluation
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Assurance, Conclusion
@@ -82,7 +83,7 @@ def by_programme(
     chosen = request.programme
     assert chosen is not None  # noqa: S101 - the caller asks only with one
     rule = chosen.rule
-    require_rows(rule, len(sample.items))
+    require_units(rule, examined_units(sample, rule.kind))
     calculation = CALCULATIONS[rule.calculation] if rule.calculation else None
     own = OfKind(
         request.confidence,
@@ -160,19 +161,21 @@ def concluded(
     )
 
 
-def require_rows(rule: ProgrammeEvaluation, rows: int) -> None:
-    """Refuse fewer examined rows than a rule needs.
+def require_units(rule: ProgrammeEvaluation, units: int) -> None:
+    """Refuse fewer examined rows, or monetary units, than a rule needs.
 
     Raises
     ------
     InvalidFindings
         There are fewer.
     """
-    if rule.least_rows is not None and rows < rule.least_rows:
+    if rule.least_rows is not None and units < rule.least_rows:
         raise InvalidFindings(
-            "{reason} The sample has {rows} {rows|row|rows}.",
+            "{reason} The sample has {units} {units|unit|units}."
+            if rule.kind == MONETARY_UNIT.name
+            else "{reason} The sample has {units} {units|row|rows}.",
             reason=rule.stops_below,
-            rows=rows,
+            units=units,
             loc=LOC,
         )
 

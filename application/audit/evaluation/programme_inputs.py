@@ -12,6 +12,7 @@ from application.audit.evaluation.request import ExaminedSample, SettledEvaluati
 from application.audit.evaluation.variables import audited_amounts
 from application.audit.items import book_column_of
 from application.audit.programmes.applied import LOC
+from contract.requests.evaluate import MONETARY_UNIT
 from estimation_engine.audit import AuditedAmounts, AuditedItem
 from estimation_engine.audit.calculations import Calculation
 from estimation_engine.audit.guidance.projections import (
@@ -25,6 +26,17 @@ from estimation_engine.audit.guidance.projections import (
     money_part,
 )
 from estimation_engine.errors import InvalidFindings
+
+
+def examined_units(sample: ExaminedSample, kind: str) -> int:
+    """The units that ``least_rows`` counts: examined rows, or their selections by monetary units.
+
+    Rows that are always drawn, and those that don't apply, count once.
+    """
+    if kind != MONETARY_UNIT.name:
+        return len(sample.items)
+    items, _, _ = audited_units(sample)
+    return len(sample.items) + sum(each.hits - 1 for each in items if not each.is_take_all)
 
 
 def inputs_of_sample(

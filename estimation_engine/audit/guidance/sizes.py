@@ -221,8 +221,8 @@ def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
 def raised_note(due: int, size: int) -> list[str]:
     """The note of a size that is above the formula's."""
     text = (
-        "The formula gives {due}. The size is {size}, as the programme's evaluation refuses fewer "
-        "rows."
+        "The formula gives {due}. The size is {size}, as the programme's evaluation refuses a "
+        "smaller one."
     )
     return [Sentence(text, due=due, size=size)] if size > due else []
 
