@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import Response
 
@@ -27,6 +28,7 @@ from http_api.routes.findings import PAPER_TYPES
 from http_api.routes.row_responses import file_answer, scratch_file
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
+from parquet_tables.json_values import json_value
 from service.tables.open_tables import RESULT, output_of
 
 blueprint = SignedInBlueprint("audit_tests", "Audit tests", "/api")
@@ -66,7 +68,12 @@ def answer(job_id: str) -> AuditTestAnswer:
 
     The found rows are at `/api/exploration/jobs/{job_id}/result`.
     """
-    return audit_test_answer(completed(caller().job(job_id), "exploration"))
+    found = audit_test_answer(completed(caller().job(job_id), "exploration"))
+    return replace(
+        found,
+        figures=[replace(each, value=json_value(each.value)) for each in found.figures],
+        tables=[replace(each, rows=json_value(each.rows)) for each in found.tables],
+    )
 
 
 @blueprint.get("/exploration/jobs/<job_id>/audit-test/paper", file="text/html")

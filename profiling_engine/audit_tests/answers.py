@@ -48,7 +48,7 @@ class NotTested:
 
 @dataclass(frozen=True)
 class AuditFigure:
-    """A figure of a test: a number, or an exact amount as a text."""
+    """A figure of a test: a number, or an exact amount or a number above 2^53 as a text."""
 
     name: str
     title: str

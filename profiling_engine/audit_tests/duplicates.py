@@ -57,8 +57,9 @@ class Duplicates(TableTest):
         self.amount = optional_amount(table, request.amount_column)
 
     def find(self, work: Work) -> AuditTestFindings:
+        needed = [each for each in (*self.columns, self.differing) if each is not None]
         hashed = [key_list(self.columns)]
-        tested, not_tested = keep_hashes(work, self.table, self.columns, hashed)
+        tested, not_tested = keep_hashes(work, self.table, needed, hashed)
         keep_candidates(work, self.table.file_rows, sorted_hashes=self.sorted_hashes)
         file = work.write(self._statement(), "found")
         groups, sizes = sizes_of_groups(work, file)

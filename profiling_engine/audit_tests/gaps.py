@@ -33,6 +33,8 @@ from profiling_engine.audit_tests.values import (
 MAX_DIGITS = 18
 UNREADABLE = 10**MAX_DIGITS
 """What stands for a number that can't be read; it is above all others."""
+MISSING, EMPTY = "(missing)", "(empty)"
+"""Values of series columns that have no text."""
 UNREAD = f"is no whole number of at most {MAX_DIGITS} digits"
 UNREAD_TEXT = f"doesn't end with a number of at most {MAX_DIGITS} digits"
 
@@ -235,7 +237,7 @@ class Gaps(TableTest):
 
     def _figures(self, work: Work) -> tuple[list[AuditFigure], list[FigureTable]]:
         """The figures of all series, the first series and the first gaps."""
-        label = f"concat_ws(', ', {', '.join(f'CAST(m.{key} AS VARCHAR)' for key in self._labels)})"
+        label = f"concat_ws(', ', {', '.join(map(_shown, self._labels))})"
         per_series = (
             f"SELECT m.number, any_value({label}) AS label, any_value(m.n) AS n, "
             "any_value(m.low) AS low, any_value(m.high) AS high, "
@@ -306,6 +308,16 @@ def _number(column: Column) -> ColumnValue:
         column,
         f"CASE WHEN {is_whole}{whole} BETWEEN -{largest} AND {largest} THEN {whole} END",
         UNREAD,
+    )
+
+
+def _shown(key: str) -> str:
+    """The SQL of a value that names a series; a missing one and an empty text are said in words."""
+    if key == "text":
+        return f"m.{key}"
+    return (
+        f"CASE WHEN m.{key} IS NULL THEN '{MISSING}' ELSE "
+        f"coalesce(nullif(CAST(m.{key} AS VARCHAR), ''), '{EMPTY}') END"
     )
 
 

@@ -177,6 +177,17 @@ class Unmatched(TableTest):
         ]
 
 
+def _text(column: Column, beside_a_number: bool) -> str:
+    """The SQL of a value's canonical text; a text beside a number loses decimals that are 0."""
+    text = value_text(column, cell(column))
+    if not (beside_a_number and column.data_type.is_text):
+        return text
+    shortened = f"rtrim(rtrim({text}, '0'), '.')"
+    return (
+        f"CASE WHEN regexp_full_match({text}, '-?[0-9]+[.][0-9]+') THEN {shortened} ELSE {text} END"
+    )
+
+
 def _compared(own: Column, other: Column, field: str) -> tuple[ColumnValue, ColumnValue]:
     """The values of two columns whose equality is that of their rows.
 
@@ -189,7 +200,8 @@ def _compared(own: Column, other: Column, field: str) -> tuple[ColumnValue, Colu
     if own.type == other.type:
         return ColumnValue(own, cell(own)), ColumnValue(other, cell(other))
     if not (own.data_type.is_moment and other.data_type.is_moment):
-        texts = [ColumnValue(each, value_text(each, cell(each))) for each in pair]
+        has_number = any(each.data_type.is_number for each in pair)
+        texts = [ColumnValue(each, _text(each, has_number)) for each in pair]
         return texts[0], texts[1]
     if any(each.type == "TIMESTAMP WITH TIME ZONE" for each in pair):
         raise InvalidRequest(

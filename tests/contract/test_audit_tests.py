@@ -61,6 +61,15 @@ def test_missing_numbers_are_said(server: LiveServer, ledger: int) -> None:
     assert (figures["missing"], figures["gaps"], figures["series"]) == (2, 1, 2)
 
 
+def test_numbers_beyond_doubles_are_texts(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "n\n1\n999999999999999998\n")
+    said = answer(server, server.audit_test(dataset, "gaps", {"number_column": "n"}))
+    assert {each["name"]: each["value"] for each in said["figures"]}["missing"] == f"{10**18 - 4}"
+    (gap,) = said["tables"][1]["rows"]
+    assert (gap["first"], gap["last"], gap["missing"]) == (2, f"{10**18 - 3}", f"{10**18 - 4}")
+
+
 @pytest.mark.parametrize(
     ("test", "body", "field"),
     [

@@ -116,18 +116,21 @@ def test_duplicates_are_the_groups_of_plain_python(studio: Studio, seed: int) ->
 @pytest.mark.parametrize("seed", SEEDS)
 def test_duplicates_that_differ_in_a_column(studio: Studio, seed: int) -> None:
     table, values = random_table(studio, random.Random(seed))
-    _, rows = run(studio, "duplicates", table, columns=["n"], differ_in="k0")
+    result, rows = run(studio, "duplicates", table, columns=["n"], differ_in="k0")
     groups = defaultdict(list)
     for at, row in enumerate(values):
-        if row["n"] is not None:
+        if None not in (row["n"], row["k0"]):
             groups[row["n"]].append(at)
     expected = [
         at
         for group in sorted(groups.values())
-        if len({values[at]["k0"] for at in group} - {None}) > 1
+        if len({values[at]["k0"] for at in group}) > 1
         for at in group
     ]
     assert numbers_of(rows) == expected
+    without = {each.column: each.rows for each in result.not_tested}
+    assert without.get("n", 0) == sum(row["n"] is None for row in values)
+    assert result.tested_rows == sum(map(len, groups.values()))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -242,6 +245,15 @@ def test_texts_without_a_number_at_the_end_are_counted(studio: Studio) -> None:
         ("the value is missing", 1),
         ("the value doesn't en", 4),
     ]
+
+
+def test_series_of_a_missing_and_an_empty_value_have_labels(studio: Studio) -> None:
+    columns = {"n": ("INTEGER", [1, 3, 5, 7]), "s": ("VARCHAR", [None, "", "x", None])}
+    table = studio.table(columns)
+    result, _ = run(studio, "gaps", table, number_column="n", series_columns=["s"])
+    labels = [row["label"] for row in result.tables[0].rows]
+    assert sorted(labels) == ["(empty)", "(missing)", "x"]
+    assert [row["label"] for row in result.tables[1].rows] == ["(missing)"]
 
 
 def test_a_text_without_a_number_is_no_number_of_the_usual_series(studio: Studio) -> None:
@@ -392,6 +404,15 @@ def test_unmatched_compares_decimals_with_whole_numbers(studio: Studio) -> None:
     other = studio.table({"x": ("BIGINT", [1, 2, 3])})
     _, rows = run(studio, "unmatched", table, other, columns=["k"], other_columns=["x"])
     assert numbers_of(rows) == [1]
+
+
+@pytest.mark.parametrize("kind", ["DECIMAL(9,2)", "INTEGER"])
+def test_unmatched_compares_numbers_with_numerals(studio: Studio, kind: str) -> None:
+    table = studio.table({"k": (kind, [1, 20, 0, -3, 4])})
+    other = studio.table({"k": ("VARCHAR", ["1.00", "20", "0.0", "-3.000", "04", "1e0", None])})
+    _, rows = run(studio, "unmatched", table, other, columns=["k"], direction="both")
+    found = [(row["_side"], row["_logical_row_id"].partition(":")[2]) for row in rows]
+    assert found == [("this", "4"), ("other", "4"), ("other", "5")]
 
 
 def test_unmatched_compares_dates_with_midnights(studio: Studio) -> None:
