@@ -371,7 +371,9 @@ class EngagementSample:
             return "No paper was issued since the approval."
         if (self.issued_at or "") < self.changed_at:
             return "The newest paper is older than the last change of the facts or the team."
-        if self.signed_sha256 is not None and self.evaluation_sha256 != self.signed_sha256:
+        if self.signed_sha256 is None and self.evaluation_sha256 is not None:
+            return "The newest paper has an evaluation, and the sign-off keeps none."
+        if self.evaluation_sha256 != self.signed_sha256:
             return "The newest paper has another evaluation than the one that was signed off."
         return None
 
@@ -450,6 +452,15 @@ def require_unsealed(tx: Transaction, job_id: str) -> None:
     engagement = engagement_of(tx, job_id)
     if engagement is not None:
         engagement.require_open()
+
+
+def require_unsealed_table(
+    tx: Transaction, dataset_id: int, commit_id: str, table_key: str
+) -> None:
+    """Raise EngagementSealed if a sample of a sealed engagement was drawn from a table."""
+    table = {"dataset_id": dataset_id, "commit_id": commit_id, "table_key": table_key}
+    for row in all_rows(tx, "engagements_of_table", **table):
+        get_engagement(tx, row["engagement_id"]).require_open()
 
 
 def assign_sample(tx: Transaction, engagement_id: int, job_id: str, clock: Clock) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -300,6 +302,7 @@ def test_a_changed_file_is_noticed_after_the_sign_off(
     (line,) = [each for each in report.lines if "audit programme (changing)" in each.text]
     assert (line.status, line.text[:11]) == ("checked", "the figures")
     assert any(kept["programme"]["sha256"] in each.text for each in report.lines)
+    issued = served.admin.get(f"/api/sampling/jobs/{job}/evaluation-certificate").json()["payload"]
     name.write_text(text + "# changed\n", encoding="utf-8")
     assert (
         "another version of the programme changing"
@@ -309,6 +312,16 @@ def test_a_changed_file_is_noticed_after_the_sign_off(
     gone = evaluated(served, job)
     assert gone["programme"] is None
     assert gone["signed"]["difference"].startswith("Signed off: programme changing")
+    kept = served.admin.get(f"/api/sampling/jobs/{job}/evaluation-certificate").json()["payload"]
+    assert kept == issued
+    served.admin.post(f"/api/sampling/jobs/{job}/papers", json={}).raise_for_status()
+    files = files_of(served, dataset, job)
+    assert not (report := verify(files)).refusals, [line.text for line in report.refusals]
+    later = json.loads(base64.b64decode(json.loads(files["evaluation.json"])["payload"]))[
+        "predicate"
+    ]
+    assert (later["issue"], later["result"]) == (2, None)
+    assert later["not_evaluated"].startswith("Signed off: programme changing")
 
 
 def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:

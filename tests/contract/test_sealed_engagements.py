@@ -90,6 +90,10 @@ OTHER = {
 SEALED: dict[str, Do] = {
     **WRITING,
     "deletion": delete,
+    "balance": lambda scene, client: client.post(
+        f"/api/datasets/{scene.dataset}/reconciliations",
+        json={"column": "amount", "balance": "1.00", "reference": "account 1600"},
+    ),
     "client": lambda scene, client: client.patch(scene.path, json={"client_name": "Other"}),
 }
 
@@ -146,6 +150,25 @@ def test_an_engagement_without_samples_isnt_sealed(server: LiveServer) -> None:
     scene.done(RIGHTS["take the sample out when it is approved"][1](scene, server.admin))
     answer = scene.people["partner"].post(f"{scene.path}/seal")
     assert "no sample" in assert_problem(answer, 409, "engagement_not_ready")["detail"]
+
+
+def test_a_paper_with_an_evaluation_that_nobody_signed_lacks(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    step = {
+        "method": "weighted",
+        "parameters": {"sample_size": 4, "seed": 5, "weight_column": "id"},
+    }
+    drawn = server.draw(scene.dataset, {"rounds": [step]})
+    scene.done(scene.people["preparer"].delete(scene.sample))
+    scene.sample = f"/api/sampling/jobs/{drawn['id']}"
+    scene.bring_to("approved")
+    scene.done(scene.issue("partner"))
+    assert lacking(scene) == []
+    partner = scene.people["partner"]
+    other = {"format": "html", "kind": "variables", "tolerable": "50%", "book_column": "amount"}
+    scene.done(partner.post(f"{scene.sample}/papers", json=other))
+    assert lacking(scene) == ["The newest paper has an evaluation, and the sign-off keeps none."]
+    assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_not_ready")
 
 
 def test_the_ledger_has_the_digest_of_the_seal(sealed: EngagementScene) -> None:
