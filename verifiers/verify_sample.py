@@ -694,9 +694,7 @@ STATEMENT = members(
         ),
         plan=nullable(
             record(
-                "digest: hash; committed_at: time",
-                text=text(64 << 20),
-                ledger_number=integer(1),
+                "digest: hash; committed_at: time", text=text(64 << 20), ledger_number=integer(1)
             )
         ),
         seed_origin=seed_origin,
@@ -730,10 +728,7 @@ PLAN = record(
     {"goals": items(nullable(mapping(anything)), 1, 20)},
     rounds=items(
         record(
-            "method: text",
-            {"order": PLANNED_ORDER},
-            filter=nullable(FILTER),
-            parameters=anything,
+            "method: text", {"order": PLANNED_ORDER}, filter=nullable(FILTER), parameters=anything
         ),
         1,
         20,
@@ -767,8 +762,7 @@ LEDGER_BODIES = {
         review_state=one_of("open", "submitted", "signed_off", "approved"),
     ),
     "review": record(
-        "job_id: text; evaluation_sha256: hash?",
-        step=one_of("signed_off", "approved", "reopened"),
+        "job_id: text; evaluation_sha256: hash?", step=one_of("signed_off", "approved", "reopened")
     ),
     "engagement": record(
         "engagement_id: integer; seal_sha256: hash", step=one_of("sealed", "unsealed")
@@ -1228,6 +1222,16 @@ class Case:
     def version(self) -> int:
         return int(self.predicate["engine"]["draw_version"])
 
+    def entries(self, *kinds: str) -> list[dict[str, Any]]:
+        """Return the entries of some kinds of the ledger, or all; none without a ledger."""
+        found: list[dict[str, Any]] = [] if self.ledger is None else self.ledger["entries"]
+        return [e for e in found if not kinds or e["kind"] in kinds]
+
+    def own_entries(self, *kinds: str) -> list[dict[str, Any]]:
+        """Return the same of this job alone."""
+        job = self.predicate["job"]["id"]
+        return [e for e in self.entries(*kinds) if e["body"].get("job_id") == job]
+
     def before(self, rnd: StatedRound) -> set[int]:
         """Return the rows that earlier rounds drew."""
         return {i for other in self.rounds if other.number < rnd.number for i in other.drawn()}
@@ -1641,8 +1645,7 @@ def check_first_stage(case: Case, rnd: StatedRound) -> None:
     """Check the list of clusters against the groups, and their numbers."""
     facts, where = rnd.facts, f"Round {rnd.number}"
     clusters = facts["first_stage"]
-    if clusters is None:
-        raise Invalid("groups_count", f"{where} doesn't list its clusters.")
+    require(clusters is not None, "groups_count", f"{where} doesn't list its clusters.")
     if canonical_hash(clusters) != facts["first_stage_sha256"]:
         raise Invalid("groups_hash", f"{where}: first_stage_sha256 isn't the hash of its clusters.")
     good = facts["first_stage_count"] == len(clusters)
@@ -1820,8 +1823,7 @@ def unit_ranks(
     kinds = [case.types[column_name(case, column)] for column, _ in columns]
     texts = []
     for parts in values:
-        if None in parts:
-            raise Invalid("key_missing", f"A cluster of round {rnd.number} has no value.")
+        require(None not in parts, "key_missing", f"A cluster of round {rnd.number} has no value.")
         texts.append(joined_key(map(value_text, (part or "" for part in parts), kinds)))
     seed = rnd.seed if purpose == "clusters" else f"{rnd.seed}:{purpose}"
     return KeyRanks(seed, rnd.order["start"]).ranks(texts)
@@ -2651,10 +2653,9 @@ def _check_grid(case: Case, rnd: StatedRound, ordinals: list[int], where: str) -
         due_step, due_parts = eligible, wanted_size(given, eligible)
         start = Order(eligible, rnd.seed + ":start").first() if eligible else 0
     good = (first, step, parts) == (start, due_step, due_parts) or (not eligible and not rnd.rows)
-    if not good:
-        raise Invalid(
-            "facts", f"{where}: first, step and parts are {start}, {due_step} and {due_parts}."
-        )
+    require(
+        good, "facts", f"{where}: first, step and parts are {start}, {due_step} and {due_parts}."
+    )
     count = max(0, -((first - eligible * parts) // step)) if step else 0
     if rnd.rows != count:
         raise Invalid("sample_size", f"{count} rows are to be drawn in {where}, not {rnd.rows}.")
@@ -2754,10 +2755,9 @@ def follow_replacements(case: Case, reserves: Reserves) -> int:
                 places[line] += 1
                 if due not in came:
                     break
-            if due != new:
-                raise Invalid(
-                    "replacement_order", f"Replacement {i} is {new}; the next row is {due}."
-                )
+            require(
+                due == new, "replacement_order", f"Replacement {i} is {new}; the next row is {due}."
+            )
             if place != places[line]:
                 raise Invalid("replacement_place", f"Replacement {i} has the place {places[line]}.")
         else:
@@ -3694,21 +3694,16 @@ def _compare_with_ledger(case: Case) -> None:
 
 def _ledger_entry(case: Case, number: int, kind: str) -> dict[str, Any] | None:
     """Return an entry of the ledger; None if there is none of this number and kind."""
-    assert case.ledger is not None
-    entries: list[dict[str, Any]] = case.ledger["entries"]
-    entry = entries[number - 1] if number <= len(entries) else None
-    return entry if entry is not None and entry["kind"] == kind else None
+    return next((e for e in case.entries(kind) if e["number"] == number), None)
 
 
 def check_draw_entry(case: Case) -> None:
     """Compare the draw with its one entry, or require that the ledger has none of it."""
-    assert case.ledger is not None
     predicate, population = case.predicate, case.population
     job, plan, own = predicate["job"]["id"], predicate["plan"], predicate["ledger"]
-    draws = [e for e in case.ledger["entries"] if e["kind"] == "draw"]
+    draws = len(case.own_entries("draw"))
     if own is None:
-        if not all(e["body"]["job_id"] != job for e in draws):
-            raise Invalid("ledger_entry", "The ledger has the draw; `ledger` is null.")
+        require(not draws, "ledger_entry", "The ledger has the draw; `ledger` is null.")
         case.report.claimed("L0", "the draw is older than the ledger, which has no entry of it")
         return
     entry = _ledger_entry(case, own["number"], "draw")
@@ -3727,8 +3722,7 @@ def check_draw_entry(case: Case) -> None:
     for name, value in due.items():
         if entry["body"][name] != value:
             raise Invalid("ledger_entry", f"The draw's entry has another `{name}`.")
-    if sum(e["body"]["job_id"] == job for e in draws) != 1:
-        raise Invalid("ledger_entry", "The job has several draws.")
+    require(draws == 1, "ledger_entry", "The job has several draws.")
 
 
 def check_plan_entry(case: Case) -> None:
@@ -3748,10 +3742,7 @@ def check_plan_entry(case: Case) -> None:
 
 def check_replacement_entries(case: Case) -> None:
     """Compare the replacements with their entries: all those from before ``issued_at``."""
-    assert case.ledger is not None
-    job, listed = case.predicate["job"]["id"], case.predicate["replacements"]
-    entries = [e for e in case.ledger["entries"] if e["kind"] == "replacement"]
-    recorded = [e for e in entries if e["body"]["job_id"] == job]
+    listed, recorded = case.predicate["replacements"], case.own_entries("replacement")
     names = ("round_number", "ordinal_out", "ordinal_in", "reason")
     mine = [([e["body"][k] for k in names], e["actor"]) for e in recorded]
     theirs = [([r[k] for k in names], r["recorded_by"]) for r in listed]
@@ -3778,18 +3769,14 @@ def check_replacement_entries(case: Case) -> None:
 
 
 def _report_others(case: Case, job: str) -> None:
-    assert case.ledger is not None
-    entries, population, plan = case.ledger["entries"], case.population, case.predicate["plan"]
-    bodies = [e["body"] for e in entries if e["kind"] == "draw" and e["body"]["job_id"] != job]
+    population, plan = case.population, case.predicate["plan"]
+    bodies = [e["body"] for e in case.entries("draw") if e["body"]["job_id"] != job]
     versions = [
         b["population_commit_id"] for b in bodies if b["table_key"] == population["table_key"]
     ]
     same = versions.count(population["commit_id"])
-    gone: dict[str, bool] = {}
-    for e in entries:
-        if e["kind"] in ("deletion", "restoration"):
-            gone[e["body"]["job_id"]] = e["kind"] == "deletion"
-    deleted = [name for name, away in gone.items() if away]
+    gone = {e["body"]["job_id"]: e["kind"] for e in case.entries("deletion", "restoration")}
+    deleted = [name for name, kind in gone.items() if kind == "deletion"]
     text_ = f"the ledger has {_counted(same, 'other draw')} from this version of the table"
     text_ += f", {len(versions) - same} from other versions of it"
     if plan is not None:
@@ -3805,21 +3792,19 @@ def _report_others(case: Case, job: str) -> None:
 
 def _report_plans(case: Case) -> None:
     """Report the plans of the table that were never drawn, and those registered several times."""
-    assert case.ledger is not None
     population, registered, elsewhere = case.population, defaultdict(list), 0
-    for e in case.ledger["entries"]:
-        if e["kind"] == "plan":
-            digest, number = e["body"]["digest"], e["number"]
-            good = sha256(e["body"]["text"].encode()) == digest
-            require(good, "plan_digest", f"The digest of entry {number} isn't that of its plan.")
-            content = parse_canonical(e["body"]["text"], f"the plan of entry {number}")
-            PLAN(content, f"the plan of entry {number}")
-            if content["table_key"] == population["table_key"]:
-                if content["commit_id"] == population["commit_id"]:
-                    registered[digest].append(number)
-                else:
-                    elsewhere += 1
-    draws = Counter(e["body"]["plan_digest"] for e in case.ledger["entries"] if e["kind"] == "draw")
+    for e in case.entries("plan"):
+        digest, number = e["body"]["digest"], e["number"]
+        good = sha256(e["body"]["text"].encode()) == digest
+        require(good, "plan_digest", f"The digest of entry {number} isn't that of its plan.")
+        content = parse_canonical(e["body"]["text"], f"the plan of entry {number}")
+        PLAN(content, f"the plan of entry {number}")
+        if content["table_key"] == population["table_key"]:
+            if content["commit_id"] == population["commit_id"]:
+                registered[digest].append(number)
+            else:
+                elsewhere += 1
+    draws = Counter(e["body"]["plan_digest"] for e in case.entries("draw"))
     every = sum(map(len, registered.values()))
     never = sum(max(len(numbers) - draws[d], 0) for d, numbers in registered.items())
     again = [(d, numbers) for d, numbers in registered.items() if len(numbers) > 1]
@@ -3902,9 +3887,7 @@ def check_source(case: Case) -> None:
     """Check `source_draw` against the ledger's entry of the draw that made the table."""
     population = case.population
     source = population["source_draw"]
-    bodies = (
-        [e["body"] for e in case.ledger["entries"] if e["kind"] == "draw"] if case.ledger else []
-    )
+    bodies = [e["body"] for e in case.entries("draw")]
     made = [b for b in bodies if b["sample_commit_id"] == population["commit_id"]]
     if names_draws(case):
         check_left_out(case, bodies)
@@ -3933,8 +3916,7 @@ def ledger_roots(case: Case) -> set[str]:
     """Return the roots of the table that the ledger has."""
     population = case.population
     due = [population["commit_id"], population["table_key"], population["file_rows"]]
-    entries = case.ledger["entries"] if case.ledger else []
-    bodies = [e["body"] for e in entries if e["kind"] == "row_root"]
+    bodies = [e["body"] for e in case.entries("row_root")]
     return {b["root"] for b in bodies if [b["commit_id"], b["table_key"], b["rows"]] == due}
 
 
@@ -4094,8 +4076,7 @@ def check_origin(case: Case) -> str | None:
         "L4 holds if the plan was registered at its time: that is a claim, unless you got the head "
         "of a ledger with the plan before the beacon's round."
     )
-    entries = [] if case.ledger is None else case.ledger["entries"]
-    times = sum(e["kind"] == "plan" and e["body"]["digest"] == plan["digest"] for e in entries)
+    times = sum(e["body"]["digest"] == plan["digest"] for e in case.entries("plan"))
     if times > 1:
         case.report.condition += (
             f" And the plan was registered {times} times, each time with another seed: L4 doesn't "
@@ -4121,12 +4102,11 @@ def check_beacon(report: CheckReport, chain: Drand, origin: dict[str, Any]) -> s
     valid = bls_valid(bytes.fromhex(chain.key), message, signature)
     if valid is None:
         return "the package py-ecc, which verifies the beacon's signature, isn't installed here"
-    if not valid:
-        raise Invalid(
-            "beacon_signature",
-            f"It isn't the signature of round {number} by the key {chain.key} of drand "
-            f"{chain.name}.",
-        )
+    require(
+        valid,
+        "beacon_signature",
+        f"It isn't the signature of round {number} by the key {chain.key} of drand {chain.name}.",
+    )
     report.checked(
         "L4", f"the signature of round {number} by the key {chain.key} of drand {chain.name}"
     )
@@ -4382,12 +4362,7 @@ EVALUATION_PREDICATE = record(
     attributes=items(text(), 0, 1000),
     book_column=nullable(COLUMN),
     items=items(
-        members(
-            drawn=integer(),
-            examined=integer(),
-            book_value=DECIMAL,
-            finding=nullable(FINDING),
-        ),
+        members(drawn=integer(), examined=integer(), book_value=DECIMAL, finding=nullable(FINDING)),
         1,
         10_000,
     ),
@@ -4447,6 +4422,15 @@ class StatedEvaluation:
         value: list[dict[str, Any]] = self.stated["items"]
         return value
 
+    def checked(self, text: str) -> None:
+        self.case.report.checked(EVALUATION, text)
+
+    def claimed(self, text: str) -> None:
+        self.case.report.claimed(EVALUATION, text)
+
+    def skipped(self, text: str) -> None:
+        self.case.report.skipped(EVALUATION, text)
+
     @property
     def by_programme(self) -> bool:
         return "programme" in self.request or "programme" in self.result
@@ -4497,6 +4481,11 @@ def is_exception(item: dict[str, Any]) -> bool:
     return outcome_of(item) in ("exception", "not_examinable")
 
 
+def require_figure(condition: object, text: str) -> None:
+    """Refuse a figure of the evaluation unless the condition holds."""
+    require(condition, "evaluation_figure", text)
+
+
 def same(result: dict[str, Any], name: str, value: Any) -> None:
     """Refuse a figure of the result that isn't the recomputed one."""
     stated = result.get(name)
@@ -4505,9 +4494,7 @@ def same(result: dict[str, Any], name: str, value: Any) -> None:
     else:
         good = stated == value and isinstance(stated, bool) == isinstance(value, bool)
     shown = f"{value:.12g}" if isinstance(value, float) else repr(value)[:80]
-    require(
-        good, "evaluation_figure", f"`{name}` is {str(stated)[:80]!r}; the findings give {shown}."
-    )
+    require_figure(good, f"`{name}` is {str(stated)[:80]!r}; the findings give {shown}.")
 
 
 def same_amount(
@@ -4516,15 +4503,11 @@ def same_amount(
     """Refuse an amount, a decimal text, that differs by more than a unit of its last place."""
     stated = result.get(name)
     good = isinstance(stated, str) and _NUMBER.fullmatch(stated) is not None
-    require(good, "evaluation_figure", f"`{name}` isn't a decimal text.")
+    require_figure(good, f"`{name}` isn't a decimal text.")
     unit = 10.0 ** -len(str(stated).partition(".")[2])
     difference = abs(float(exact_number(str(stated)) - Fraction(value)))
     good = difference <= AMOUNT_TOLERANCE * unit + SHARE_TOLERANCE * abs(float(value)) + slack
-    require(
-        good,
-        "evaluation_figure",
-        f"`{name}` is {str(stated)[:60]}; the findings give {float(value):.6f}.",
-    )
+    require_figure(good, f"`{name}` is {str(stated)[:60]}; the findings give {float(value):.6f}.")
 
 
 def verify_evaluation(case: Case) -> None:
@@ -4619,9 +4602,8 @@ def check_items(evaluation: StatedEvaluation) -> None:
         if finding is None:
             continue
         good = set(finding["deviations"]) <= set(stated["attributes"])
-        good = good and (not finding["deviations"] or finding["outcome"] == "exception")
         require(
-            good,
+            good and (not finding["deviations"] or finding["outcome"] == "exception"),
             code,
             f"Item {place} deviates from an attribute that isn't tested, or isn't wrong.",
         )
@@ -4664,11 +4646,8 @@ def check_review(evaluation: StatedEvaluation) -> None:
     require(
         good, "evaluation_review", f"After the steps the findings are {state.replace('_', ' ')}."
     )
-    report = evaluation.case.report
     if state not in ("signed_off", "approved"):
-        report.claimed(
-            EVALUATION, f"the findings aren't signed off: they are {state}, and can change"
-        )
+        evaluation.claimed(f"the findings aren't signed off: they are {state}, and can change")
         return
     steps = stated["review"]["steps"]
     signed = next(step for step in reversed(steps) if step["action"] == "signed_off")
@@ -4684,10 +4663,7 @@ def check_review(evaluation: StatedEvaluation) -> None:
         signers = {step["by"] for step in steps if step["action"] == "signed_off"}
         good = steps[-1]["by"] not in authors | signers
         require(good, "evaluation_review", "Who approved entered findings or signed them off.")
-    report.checked(
-        EVALUATION,
-        f"who signed off entered no finding: {signed['by']}, {signed['at']}",
-    )
+    evaluation.checked(f"who signed off entered no finding: {signed['by']}, {signed['at']}")
     result = stated["result"]
     if signed["conclusion"] is not None:
         now = result and result["conclusion"] and result["conclusion"]["sentence"]
@@ -4698,18 +4674,15 @@ def check_review(evaluation: StatedEvaluation) -> None:
         require(
             kept is None, "evaluation_conclusion", "The sign-off kept an evaluation, but not this."
         )
-        report.claimed(EVALUATION, "that the conclusion was signed off: the sign-off states none")
+        evaluation.claimed("that the conclusion was signed off: the sign-off states none")
 
 
 def signed_in_ledger(evaluation: StatedEvaluation) -> str | None:
     """Return the digest of what the newest sign-off kept; None without it or an entry of it."""
-    job = evaluation.stated["job"]["id"]
     digests = [
         entry["body"]["evaluation_sha256"]
-        for entry in (evaluation.case.ledger or {"entries": []})["entries"]
-        if entry["kind"] == "review"
-        and entry["body"]["job_id"] == job
-        and entry["body"]["step"] == "signed_off"
+        for entry in evaluation.case.own_entries("review")
+        if entry["body"]["step"] == "signed_off"
         and entry["recorded_at"] <= evaluation.stated["issued_at"]
     ]
     return digests[-1] if digests else None
@@ -4718,9 +4691,7 @@ def signed_in_ledger(evaluation: StatedEvaluation) -> str | None:
 def check_evaluation_entries(evaluation: StatedEvaluation, digest: str) -> None:
     """Compare the evaluation with its entry of the ledger; a later one supersedes it."""
     case, stated = evaluation.case, evaluation.stated
-    assert case.ledger is not None
-    job = stated["job"]["id"]
-    about = [e for e in case.ledger["entries"] if e["body"].get("job_id") == job]
+    about = case.own_entries()
     issued = [e for e in about if e["kind"] == "evaluation"]
     own = [e for e in issued if e["body"].get("issue") == stated["issue"]]
     good = len(own) == 1 and own[0]["body"].get("payload_sha256") == digest
@@ -4746,9 +4717,7 @@ def check_evaluation_entries(evaluation: StatedEvaluation, digest: str) -> None:
             f"{later[1]} (entry {later[0]['number']} of the "
             f"ledger, {later[0]['recorded_at']}); ask for the newest"
         )
-        case.report.claimed(
-            EVALUATION, f"that this is the evaluation: superseded, {case.report.superseded}"
-        )
+        evaluation.claimed(f"that this is the evaluation: superseded, {case.report.superseded}")
 
 
 def check_steps_in_ledger(
@@ -4768,9 +4737,7 @@ def check_steps_in_ledger(
     good = len(entered) <= len(steps) and entered == steps[len(steps) - len(entered) :]
     require(good, "evaluation_ledger", "Its sign-offs and reopenings aren't those of the ledger.")
     if len(entered) < len(steps):
-        evaluation.case.report.claimed(
-            EVALUATION, "sign-offs from before the ledger had entries of them"
-        )
+        evaluation.claimed("sign-offs from before the ledger had entries of them")
 
 
 def first_later_entry(
@@ -4796,17 +4763,13 @@ def first_later_entry(
 
 def papers_together(case: Case) -> set[str]:
     """Return the hashes of the papers on this sample and others, by the ledger."""
-    return {
-        entry["body"]["sha256"]
-        for entry in (case.ledger or {"entries": []})["entries"]
-        if entry["kind"] == "combined_paper"
-        and case.predicate["job"]["id"] in entry["body"]["job_ids"]
-    }
+    job, bodies = case.predicate["job"]["id"], [e["body"] for e in case.entries("combined_paper")]
+    return {body["sha256"] for body in bodies if job in body["job_ids"]}
 
 
 def check_files(evaluation: StatedEvaluation) -> None:
     """Compare the hashes of the papers and attached files that are given with the stated ones."""
-    stated, report = evaluation.stated, evaluation.case.report
+    stated = evaluation.stated
     for kind, noun in (("papers", "working paper"), ("attachments", "attached file")):
         due = {each["sha256"] for each in stated[kind]}
         given = {n: c for n, c in evaluation.case.files.items() if n.startswith(f"{kind}/")}
@@ -4815,10 +4778,10 @@ def check_files(evaluation: StatedEvaluation) -> None:
             good, code = sha256(content) in due | more, f"evaluation_{kind[:-1]}"
             require(good, code, f"{name[:80]} isn't one that the evaluation states.")
         if given:
-            report.checked(EVALUATION, f"{_counted(len(given), noun)}, by the hash")
+            evaluation.checked(f"{_counted(len(given), noun)}, by the hash")
         left = len(due - {sha256(content) for content in given.values()})
         if left:
-            report.skipped(EVALUATION, f"{_counted(left, noun)}: not given")
+            evaluation.skipped(f"{_counted(left, noun)}: not given")
     for each in stated["reconciliation"]:
         column_sum, balance, difference = (
             exact_number(each[name]) for name in ("column_sum", "balance", "difference")
@@ -4826,17 +4789,12 @@ def check_files(evaluation: StatedEvaluation) -> None:
         good = column_sum - balance == difference
         require(good, "evaluation_balance", f"The difference of {each['column_name']} is wrong.")
     if stated["reconciliation"]:
-        report.claimed(EVALUATION, "the balances with which sums of the table were compared")
+        evaluation.claimed("the balances with which sums of the table were compared")
 
 
 def check_without_evaluation(case: Case) -> None:
     """Compare given papers with the ledger alone, and say what isn't checked."""
-    report, job = case.report, case.predicate["job"]["id"]
-    about = [
-        e
-        for e in (case.ledger or {"entries": []})["entries"]
-        if e["body"].get("job_id") == job and e["kind"] in ("evaluation", "paper", "review")
-    ]
+    report, about = case.report, case.own_entries("evaluation", "paper", "review")
     if about:
         first = about[0]
         report.skipped(
@@ -4895,14 +4853,11 @@ def check_books(evaluation: StatedEvaluation) -> None:
         )
     seen_rows = len(evaluation.items) - unseen
     if seen_rows:
-        case.report.checked(
-            EVALUATION,
-            f"book values of {_counted(seen_rows, 'row')} are those of sample.csv or data.csv",
+        evaluation.checked(
+            f"book values of {_counted(seen_rows, 'row')} are those of sample.csv or data.csv"
         )
     if unseen:
-        case.report.claimed(
-            EVALUATION, f"book values of {_counted(unseen, 'row')}, which no given file shows"
-        )
+        evaluation.claimed(f"book values of {_counted(unseen, 'row')}, which no given file shows")
 
 
 # --- the evaluation: sentences ---
@@ -5062,7 +5017,7 @@ def check_conclusion(
     confidence = confidence_text(evaluation.confidence)
     if text_.startswith(f"No conclusion at {confidence} confidence. This sample continues sample "):
         require(verdict is None, code, "It concludes something, and says that it doesn't.")
-        evaluation.case.report.claimed(EVALUATION, "that the sample continues an examined one")
+        evaluation.claimed("that the sample continues an examined one")
         return
     is_same, reason = compare_sentences(text_, sentence)
     require(
@@ -5071,14 +5026,13 @@ def check_conclusion(
         f"It is {text_[:300]!r} ({verdict}); the figures give "
         f"{sentence.replace(REASON, '…')[:300]!r} ({is_tolerable}).",
     )
-    report = evaluation.case.report
     said = text_.replace(reason, "…") if reason else text_
     if rests_on is None:
-        report.checked(EVALUATION, f"the conclusion: {said}")
+        evaluation.checked(f"the conclusion: {said}")
     else:
-        report.claimed(EVALUATION, f"the conclusion, as it rests on {rests_on}: {said}")
+        evaluation.claimed(f"the conclusion, as it rests on {rests_on}: {said}")
     if reason:
-        report.claimed(EVALUATION, f"the reason why nothing is concluded: {reason}")
+        evaluation.claimed(f"the reason why nothing is concluded: {reason}")
 
 
 _FIGURE = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
@@ -5129,7 +5083,7 @@ def recompute(evaluation: StatedEvaluation) -> None:
         good = (
             result["kind"] == kind and result.get("confidence") == evaluation.request["confidence"]
         )
-        require(good, "evaluation_figure", "The request and the result contradict each other.")
+        require_figure(good, "The request and the result contradict each other.")
         same(result, "replaced", evaluation.stated["replacements"])
         check_programme(evaluation)
         check_members(evaluation)
@@ -5139,10 +5093,9 @@ def recompute(evaluation: StatedEvaluation) -> None:
         if "programme_rules" in evaluation.stated:
             check_by_programme(evaluation)
     count = len(result["caveats"]) if isinstance(result.get("caveats"), list) else 0
-    report.claimed(
-        EVALUATION,
+    evaluation.claimed(
         f"notes, caveats ({count or 'it states none'}), other samples when it was issued and what "
-        "holds the limit up: the server's word",
+        "holds the limit up: the server's word"
     )
 
 
@@ -5180,17 +5133,15 @@ def check_programme(evaluation: StatedEvaluation) -> None:
         return
     chosen, programme = requested.get("programme"), applied.get("programme")
     good = isinstance(chosen, dict) and isinstance(programme, dict)
-    require(good, "evaluation_figure", "Request and result don't both have an audit programme.")
+    require_figure(good, "Request and result don't both have an audit programme.")
     assert isinstance(chosen, dict)
     assert isinstance(programme, dict)
     good = set(chosen) == {"name", "title", "sha256"} and all(
         chosen[name] == programme.get(name) for name in chosen
     )
-    require(good, "evaluation_figure", "The audit programme isn't the requested one.")
+    require_figure(good, "The audit programme isn't the requested one.")
     if "programme_rules" not in evaluation.stated:
-        evaluation.case.report.skipped(
-            EVALUATION, NOT_BY_PROGRAMME.format(str(chosen["name"])[:60])
-        )
+        evaluation.skipped(NOT_BY_PROGRAMME.format(str(chosen["name"])[:60]))
 
 
 NOT_BY_PROGRAMME = (
@@ -5217,22 +5168,22 @@ NO_AMOUNTS = ("error_rate", "upper_rate", "factor")
 def check_by_programme(evaluation: StatedEvaluation) -> None:
     """Recompute a programme's figures, and its verdict and conclusion by the stated rules."""
     rules, stated = evaluation.stated["programme_rules"], evaluation.result["programme"]
-    report, name = evaluation.case.report, str(stated["name"])[:60]
+    name = str(stated["name"])[:60]
     for each in ("calculation", "limit"):
         same(stated, each, rules[each])
     rows, least = len(evaluation.items), rules["least_rows"] or 0
-    require(rows >= least, "evaluation_figure", f"The programme needs {least} rows, not {rows}.")
+    require_figure(rows >= least, f"The programme needs {least} rows, not {rows}.")
     due, figures = programme_figures(evaluation, rules["calculation"]), stated.get("figures")
     if due is None:
-        report.skipped(EVALUATION, NOT_BY_PROGRAMME.format(name))
+        evaluation.skipped(NOT_BY_PROGRAMME.format(name))
         return
     good = isinstance(figures, dict) and set(figures) == set(due) and rules["limit"] in due
-    require(good, "evaluation_figure", "The programme has other figures.")
+    require_figure(good, "The programme has other figures.")
     for each, value in due.items():
         (same if each in NO_AMOUNTS else same_amount)(figures, each, value)
-    report.checked(EVALUATION, f"the figures of the audit programme ({name})")
-    report.claimed(
-        EVALUATION, f"that these rules are those of the file with the SHA-256 {stated['sha256']}"
+    evaluation.checked(f"the figures of the audit programme ({name})")
+    evaluation.claimed(
+        f"that these rules are those of the file with the SHA-256 {stated['sha256']}"
     )
     conclude_by_programme(evaluation, due)
 
@@ -5384,13 +5335,11 @@ def check_scope(evaluation: StatedEvaluation) -> None:
     stated, due = evaluation.result["scope"], None
     if all(each is not None for each in filters):
         if not all(texts):
-            require(stated, "evaluation_figure", "`scope` contradicts the filters of the rounds.")
-            evaluation.case.report.claimed(
-                EVALUATION, f"that these words are the filters of the rounds: {stated}"
-            )
+            require_figure(stated, "`scope` contradicts the filters of the rounds.")
+            evaluation.claimed(f"that these words are the filters of the rounds: {stated}")
             return
         due = " or ".join(dict.fromkeys(str(each) for each in texts))
-    require(stated == due, "evaluation_figure", f"`scope` is {stated!r}; the filter is {due!r}.")
+    require_figure(stated == due, f"`scope` is {stated!r}; the filter is {due!r}.")
 
 
 def check_choices(evaluation: StatedEvaluation) -> None:
@@ -5398,36 +5347,35 @@ def check_choices(evaluation: StatedEvaluation) -> None:
     kind, result, stated = evaluation.request["kind"], evaluation.result, evaluation.stated
     tested, column = stated["attributes"], stated["book_column"]
     good = len(set(tested)) == len(tested)
-    require(good, "evaluation_figure", "An attribute is listed twice.")
+    require_figure(good, "An attribute is listed twice.")
     if kind in ("attributes", "two_stage"):
         names = [each.get("name") for each in result["attributes"]]
-        good = names == tested
-        require(good, "evaluation_figure", "The attributes aren't those that are tested.")
+        require_figure(names == tested, "The attributes aren't those that are tested.")
     if kind == "two_stage" and stated["planned_rule"] is not None:
         rule = stated["planned_rule"]
         drawn = evaluation.case.predicate["sample"]["rows"]
         good = 0 <= rule["accept_first"] <= rule["accept_both"] <= drawn
-        require(good, "evaluation_figure", "The rule accepts more errors than there are rows.")
+        require_figure(good, "The rule accepts more errors than there are rows.")
         if rule["accept_both"] > MOST_ACCEPTED:
             raise NotCheckable(f"the rule accepts more than {MOST_ACCEPTED} errors")
     if kind == "variables":
         good = exact_number(str(result["standard_error"])) >= 0
-        require(good, "evaluation_figure", "`standard_error` is negative.")
+        require_figure(good, "`standard_error` is negative.")
     rounds = evaluation.case.rounds
     weights = result.get("weight_column") if kind == "sequential" else None
     if weights is not None:
         drawn = str(rounds[0].parameters.get("book_column")).lower()
         good = str(weights).lower() == drawn != str(column).lower()
-        require(good, "evaluation_figure", f"The rows weren't drawn by {weights!r} alone.")
+        require_figure(good, f"The rows weren't drawn by {weights!r} alone.")
         raise NotCheckable("its rows were drawn by other amounts than their book values")
     if kind == "monetary_unit" or (kind == "sequential" and result.get("measure") == "amount"):
         for rnd in rounds:
             drawn = str(rnd.parameters.get("book_column"))
             good = isinstance(column, str) and drawn.lower() == column.lower()
-            require(good, "evaluation_figure", f"Round {rnd.number} has the amounts of {drawn!r}.")
-        evaluation.case.report.checked(EVALUATION, f"book values are those of the draw: {column}")
+            require_figure(good, f"Round {rnd.number} has the amounts of {drawn!r}.")
+        evaluation.checked(f"book values are those of the draw: {column}")
     elif kind == "variables":
-        evaluation.case.report.claimed(EVALUATION, f"that {column} is the column of book values")
+        evaluation.claimed(f"that {column} is the column of book values")
 
 
 def examined_of(evaluation: StatedEvaluation, places: range | None = None) -> tuple[list[int], int]:
@@ -5447,17 +5395,14 @@ def require_replaced(evaluation: StatedEvaluation, outside: list[int]) -> None:
     of_items, unknown = evaluation.facts_of_items(), 0
     for place in outside:
         left = rows_left(evaluation.case, *of_items[place])
-        good = left is None or left <= 0
         require(
-            good,
+            left is None or left <= 0,
             "evaluation_items",
             f"Item {place + 1} isn't applicable and wasn't replaced, though {left} rows are left.",
         )
         unknown += left is None
     if unknown:
-        evaluation.case.report.claimed(
-            EVALUATION, f"that no row is left to replace {_counted(unknown, 'row')}"
-        )
+        evaluation.claimed(f"that no row is left to replace {_counted(unknown, 'row')}")
 
 
 def rows_left(case: Case, rnd: StatedRound, at: int) -> int | None:
@@ -5487,13 +5432,13 @@ def population_of(evaluation: StatedEvaluation, outside: int) -> int:
     """Return the rows of the population, by the certificate where it has one round."""
     rounds = evaluation.case.rounds
     good = all(r.method in ("random", "reservoir", "systematic") for r in rounds)
-    require(good, "evaluation_figure", "The method doesn't give all rows the same probability.")
+    require_figure(good, "The method doesn't give all rows the same probability.")
     if len(rounds) == 1:
         return rounds[0].eligible - outside
     stated = evaluation.result.get("population")
     good = isinstance(stated, int) and stated <= evaluation.case.population["rows"]
-    require(good, "evaluation_figure", "`population` isn't a number of rows of the table.")
-    evaluation.case.report.claimed(EVALUATION, f"that {stated} rows could be drawn by the rounds")
+    require_figure(good, "`population` isn't a number of rows of the table.")
+    evaluation.claimed(f"that {stated} rows could be drawn by the rounds")
     return int(stated or 0)
 
 
@@ -5526,7 +5471,7 @@ def check_share(
 
 def check_attributes(evaluation: StatedEvaluation) -> None:
     """Recompute the limits of the share of exceptions, of all and of each attribute."""
-    result, report = evaluation.result, evaluation.case.report
+    result = evaluation.result
     likelihood = evaluation.choice("likelihood", "hypergeometric")
     sides = evaluation.choice("sides", "one")
     places, outside = examined_of(evaluation)
@@ -5545,9 +5490,7 @@ def check_attributes(evaluation: StatedEvaluation) -> None:
     check_share(result, size, limits, rows, errors)
     lower = limits[1]
     same(result, "lower_rows", None if lower is None else math.ceil(lower * rows - 1e-9))
-    report.checked(
-        EVALUATION, f"{errors} of {size} rows, and the limits of the share ({likelihood})"
-    )
+    evaluation.checked(f"{errors} of {size} rows, and the limits of the share ({likelihood})")
     tolerable = None if evaluation.tolerable is None else float(evaluation.tolerable)
     tested = evaluation.stated["attributes"]
     for each in result["attributes"]:
@@ -5557,7 +5500,7 @@ def check_attributes(evaluation: StatedEvaluation) -> None:
         check_share(each, size, own, rows, count)
         check_verdict_of_attribute(each, None if tolerable is None else own[0] < tolerable)
     if tested:
-        report.checked(EVALUATION, f"the limits of {_counted(len(tested), 'attribute')}")
+        evaluation.checked(f"the limits of {_counted(len(tested), 'attribute')}")
     if tolerable is None:
         no_tolerable(evaluation)
         return
@@ -5590,9 +5533,8 @@ def deviates(item: dict[str, Any], attribute: str) -> bool:
 def check_verdict_of_attribute(stated: dict[str, Any], due: bool | None) -> None:
     """A conclusion may be withheld, but not be better than the limit."""
     given = stated.get("is_tolerable")
-    good = given is due or (given is None and due is True)
     require(
-        good,
+        given is due or (given is None and due is True),
         "evaluation_conclusion",
         f"The attribute {stated['name'][:60]!r} is {given}, not {due}.",
     )
@@ -5709,28 +5651,24 @@ def apply_rule(
 
 def planned_stages(evaluation: StatedEvaluation) -> Rule:
     """Return the planned rule of two stages, which must be that of a registered plan."""
-    report, case = evaluation.case.report, evaluation.case
+    case = evaluation.case
     planned = evaluation.stated["planned_rule"]
-    require(planned is not None, "evaluation_figure", "The sample has no rule of two stages.")
+    require_figure(planned is not None, "The sample has no rule of two stages.")
     c1, c2, planned_first = planned["accept_first"], planned["accept_both"], planned["first"]
     drawn, goal = case.predicate["sample"]["rows"], planned_goal(case)
-    require(
-        planned_first + planned["second"] == drawn,
-        "evaluation_figure",
-        "The stages aren't the rows.",
-    )
+    require_figure(planned_first + planned["second"] == drawn, "The stages aren't the rows.")
     if goal is not None and "accept" in goal:
         good = [c1, c2] == goal["accept"] and planned_first == min(goal["first_stage"], drawn)
-        require(good, "evaluation_figure", "The rule isn't the registered plan's.")
-        report.checked(EVALUATION, f"the rule is that of the registered plan: {c1} and {c2}")
+        require_figure(good, "The rule isn't the registered plan's.")
+        evaluation.checked(f"the rule is that of the registered plan: {c1} and {c2}")
     else:
-        report.claimed(EVALUATION, f"that the rule was set before the draw: {c1} and {c2}")
+        evaluation.claimed(f"that the rule was set before the draw: {c1} and {c2}")
     return Rule(planned_first, planned["second"], c1, c2)
 
 
 def check_two_stages(evaluation: StatedEvaluation) -> None:
     """Apply the rule of two stages again."""
-    result, report = evaluation.result, evaluation.case.report
+    result = evaluation.result
     likelihood = evaluation.choice("likelihood", "poisson")
     planned = planned_stages(evaluation)
     c1, c2 = planned.accept_first, planned.accept_both
@@ -5748,7 +5686,7 @@ def check_two_stages(evaluation: StatedEvaluation) -> None:
     ]
     found = apply_rule(evaluation, rule, counts[0] or 0, counts[1], likelihood, rows)
     tolerable = evaluation.tolerable
-    require(tolerable is not None, "evaluation_figure", "Nothing tolerable is given.")
+    require_figure(tolerable is not None, "Nothing tolerable is given.")
     assert tolerable is not None
     level = (
         Fraction(max(1, math.ceil(tolerable * rows)))
@@ -5764,7 +5702,7 @@ def check_two_stages(evaluation: StatedEvaluation) -> None:
     same(result, "second", {"examined": rule.second, "exceptions": counts[1]} if is_used else None)
     same(result, "not_applicable", outside + outside_second)
     check_staged(result, found, rows)
-    report.checked(EVALUATION, f"the rule's decision, risk and limit ({likelihood})")
+    evaluation.checked(f"the rule's decision, risk and limit ({likelihood})")
     for each in result["attributes"]:
         own = [
             None if part is None else sum(deviates(evaluation.items[p], each["name"]) for p in part)
@@ -5900,16 +5838,14 @@ def tolerable_units(evaluation: StatedEvaluation, book_value: int, decimals: int
     """Return what is tolerable in minor units; below 1 it is a share of the book value."""
     tolerable = evaluation.tolerable
     if tolerable is None:
-        require(
-            evaluation.result["tolerable"] is None, "evaluation_figure", "`tolerable` isn't null."
-        )
+        require_figure(evaluation.result["tolerable"] is None, "`tolerable` isn't null.")
         return None
     if tolerable < 1:
         tolerable = Fraction(round_half_up(tolerable * book_value), 10**decimals)
     stated = exact_number(str(evaluation.result["tolerable"]))
     unit = Fraction(1, 10**decimals)
     good = abs(stated - tolerable) < unit
-    require(good, "evaluation_figure", f"`tolerable` is {float(stated)}, not {float(tolerable)}.")
+    require_figure(good, f"`tolerable` is {float(stated)}, not {float(tolerable)}.")
     return in_minor_units(tolerable, decimals)
 
 
@@ -5918,7 +5854,7 @@ def money_of(evaluation: StatedEvaluation) -> MonetaryResult:
     case = evaluation.case
     rounds = case.rounds
     good = all(rnd.method == "monetary_unit" for rnd in rounds)
-    require(good, "evaluation_figure", "A round isn't by monetary units.")
+    require_figure(good, "A round isn't by monetary units.")
     if any(rnd.hits is None for rnd in rounds):
         raise NotCheckable("it needs sample.csv, which has the selected units of each row")
     decimals = rounds[0].facts["decimals"]
@@ -6078,7 +6014,7 @@ def check_direction(
     parts += exact_number(stated["take_all"]["amount"])
     whole = exact_number(stated["upper_limit"])
     good = abs(parts - whole) <= abs(whole) / 10**12  # floats of large amounts
-    require(good, "evaluation_figure", f"The parts of the {name} don't add up to its limit.")
+    require_figure(good, f"The parts of the {name} don't add up to its limit.")
     check_lines(evaluation, stated["arithmetic"], lines, money)
     start = None
     if stated["one_start_limit"] is not None:
@@ -6094,13 +6030,11 @@ def check_lines(
     money: MonetaryResult,
 ) -> None:
     """Compare the arithmetic line by line; taints of one size can stand in any order."""
-    require(
-        len(stated) == len(lines), "evaluation_figure", f"The arithmetic hasn't {len(lines)} lines."
-    )
+    require_figure(len(stated) == len(lines), f"The arithmetic hasn't {len(lines)} lines.")
     key = evaluation.case.population["table_key"]
     rows = Counter(None if row is None else f"{key}:{row}" for row, *_ in lines)
     good = Counter(each["row_id"] for each in stated) == rows
-    require(good, "evaluation_figure", "The arithmetic has other rows than those in error.")
+    require_figure(good, "The arithmetic has other rows than those in error.")
     for at, (each, line) in enumerate(zip(stated, lines, strict=True)):
         same(each, "number", at)
         for name, value in zip(
@@ -6116,7 +6050,7 @@ TAINTS = "Taints above 100 % contradict what it assumes."
 
 def check_monetary(evaluation: StatedEvaluation) -> None:
     """Recompute Stringer's or Gaffke's bound of both directions, and the conclusion."""
-    result, report = evaluation.result, evaluation.case.report
+    result = evaluation.result
     bound = evaluation.choice("bound", "stringer")
     likelihood = evaluation.choice("likelihood", "binomial")
     money = evaluation.money = money_of(evaluation)
@@ -6140,13 +6074,12 @@ def check_monetary(evaluation: StatedEvaluation) -> None:
         check_direction(evaluation, money, name, likelihood, bound)
         for name in ("overstatement", "understatement")
     ]
-    report.checked(EVALUATION, f"the {bound.capitalize()} bound of both directions, line by line")
+    evaluation.checked(f"the {bound.capitalize()} bound of both directions, line by line")
     selections = {
         rnd.parameters.get("selection", "fixed_interval") for rnd in evaluation.case.rounds
     }
-    require(
+    require_figure(
         bound == "stringer" or selections == {"random"},
-        "evaluation_figure",
         "Gaffke's bound needs units selected at random.",
     )
     in_file_order = any(
@@ -6156,9 +6089,9 @@ def check_monetary(evaluation: StatedEvaluation) -> None:
         for rnd in evaluation.case.rounds
     )
     good = not in_file_order or all(each.start is not None for each in found)
-    require(good, "evaluation_figure", "A fixed interval in the file's order is in doubt.")
+    require_figure(good, "A fixed interval in the file's order is in doubt.")
     if "fixed_interval" in selections and found[0].start is None:
-        report.claimed(EVALUATION, "that nothing makes the fixed interval doubtful")
+        evaluation.claimed("that nothing makes the fixed interval doubtful")
     tolerable = tolerable_units(evaluation, whole_value, money.decimals)
     if tolerable is None or not whole_value:
         no_tolerable(evaluation)
@@ -6302,7 +6235,7 @@ def projection_of(evaluation: StatedEvaluation) -> Projection:
     degrees = sum(len(places) - 1 for places, _ in left)
     if not left:
         degrees = int(result["degrees"])  # a census has no error, whatever they are
-        case.report.claimed(EVALUATION, "the degrees of freedom, which a census doesn't need")
+        evaluation.claimed("the degrees of freedom, which a census doesn't need")
 
     def spread(t: list[float]) -> float:
         if rnd.method == "systematic":  # successive differences
@@ -6337,7 +6270,7 @@ def projected_by(given: Projection, estimator: str, y: list[float]) -> tuple[flo
 
 def check_variables(evaluation: StatedEvaluation) -> None:
     """Recompute the projected misstatement, its limits and its conclusion."""
-    result, report = evaluation.result, evaluation.case.report
+    result = evaluation.result
     estimator = evaluation.choice("estimator", "difference")
     _, outside = examined_of(evaluation)
     given = evaluation.projection = projection_of(evaluation)
@@ -6355,7 +6288,7 @@ def check_variables(evaluation: StatedEvaluation) -> None:
     if estimator == "regression" and given.spread is None:
         raise NotCheckable("a regression of this method isn't recomputed here")
     same_amount(result, "projected", projected)
-    report.checked(EVALUATION, f"the projected misstatement ({estimator.replace('_', ' ')})")
+    evaluation.checked(f"the projected misstatement ({estimator.replace('_', ' ')})")
     same_amount(result, "audit_value", given.total - projected)
     error, t = check_limits(evaluation, given, residuals, projected)
     check_directions(evaluation, given, estimator, t)
@@ -6375,16 +6308,15 @@ def check_limits(
     evaluation: StatedEvaluation, given: Projection, residuals: list[float], projected: float
 ) -> tuple[float, float]:
     """Recompute the standard error and the limits; return the error and t."""
-    result, report = evaluation.result, evaluation.case.report
+    result = evaluation.result
     is_two = evaluation.choice("sides", "one") == "two"
     probability = (1 + evaluation.confidence) / 2 if is_two else evaluation.confidence
     if given.spread is None:
         error = float(exact_number(str(result["standard_error"])))
         degrees = int(result["degrees"])
-        report.claimed(
-            EVALUATION,
+        evaluation.claimed(
             "the standard error and its degrees of freedom, and the limits of each direction, "
-            f"which aren't recomputed for the method {evaluation.case.rounds[0].method}",
+            f"which aren't recomputed for the method {evaluation.case.rounds[0].method}"
         )
     else:
         error = math.sqrt(
@@ -6394,7 +6326,7 @@ def check_limits(
         error = 0.0 if error <= 1e-12 * abs(given.total - projected) else error
         same_amount(result, "standard_error", error)
         same(result, "degrees", degrees)
-        report.checked(EVALUATION, "the standard error and its degrees of freedom")
+        evaluation.checked("the standard error and its degrees of freedom")
     t = t_quantile(probability, degrees) if degrees and error else float(result["t"])
     same(result, "t", t)
     margin = t * error if error else 0.0
@@ -6408,26 +6340,22 @@ def check_limits(
         same_amount(result, "margin", margin)
         same_amount(result, "lower_limit", projected - margin)
         same_amount(result, "upper_limit", projected + margin)
-    report.checked(EVALUATION, "the limits, by the t distribution")
+    evaluation.checked("the limits, by the t distribution")
     return error, t
 
 
 def check_total(evaluation: StatedEvaluation, given: Projection) -> None:
     """Check the book value of the population where the data show it."""
     case, column = evaluation.case, evaluation.stated["book_column"]
-    require(
-        evaluation.result["book_column"] == column, "evaluation_figure", "`book_column` differs."
-    )
+    require_figure(evaluation.result["book_column"] == column, "`book_column` differs.")
     if "data" not in case.files or column not in case.predicate["data"]["columns"]:
-        case.report.claimed(
-            EVALUATION, f"the book value of the population, {evaluation.result['book_value']}"
-        )
+        evaluation.claimed(f"the book value of the population, {evaluation.result['book_value']}")
         return
     data, rnd = read_data(case), case.rounds[0]
     passes = data.passes.get(rnd.number, data.present)
     drawable = drawable_of(rnd, data)
     if drawable is None:
-        case.report.claimed(EVALUATION, "the book value of the rows that could be drawn")
+        evaluation.claimed("the book value of the rows that could be drawn")
         return
     values = [
         exact_number(value)
@@ -6437,7 +6365,7 @@ def check_total(evaluation: StatedEvaluation, given: Projection) -> None:
         if here and inside and can and value is not None and _NUMBER.fullmatch(value)
     ]
     same_amount(evaluation.result, "book_value", sum(values, Fraction(0)))
-    case.report.checked(EVALUATION, "the book value of the population is the sum of data.csv")
+    evaluation.checked("the book value of the population is the sum of data.csv")
 
 
 def drawable_of(rnd: StatedRound, data: FrameData) -> list[bool] | None:
@@ -6484,10 +6412,10 @@ def check_strata(evaluation: StatedEvaluation, book: list[float], errors: list[f
     is_listed = rnd.method == "stratified" and len(rnd.groups or ()) <= MAX_STRATA
     strata = strata_of(rnd) if is_listed else []
     if strata is None:
-        evaluation.case.report.claimed(EVALUATION, "the errors of each stratum")
+        evaluation.claimed("the errors of each stratum")
         return
     good = isinstance(stated, list) and len(stated) == len(strata)
-    require(good, "evaluation_figure", "`by_stratum` has other strata.")
+    require_figure(good, "`by_stratum` has other strata.")
     for line, (places, rows) in zip(stated or (), strata, strict=True):
         found = [errors[place] for place in places]
         same(line, "label", rnd.labels[places[0]] if rnd.labels else None)
@@ -6498,9 +6426,9 @@ def check_strata(evaluation: StatedEvaluation, book: list[float], errors: list[f
         same_amount(line, "found", math.fsum(found))
         same_amount(line, "projected", rows / len(found) * math.fsum(found))
     if strata:
-        evaluation.case.report.checked(EVALUATION, f"the errors of each of {len(strata)} strata")
+        evaluation.checked(f"the errors of each of {len(strata)} strata")
     if any(line["book_value"] is not None for line in stated or ()):
-        evaluation.case.report.claimed(EVALUATION, "the book values of strata")
+        evaluation.claimed("the book values of strata")
 
 
 def doubts_of(
@@ -6562,7 +6490,7 @@ def conclude_projection(
         require(
             not doubts, "evaluation_conclusion", f"It concludes in spite of {', '.join(doubts)}."
         )
-        evaluation.case.report.claimed(EVALUATION, "that no other doubt forbids the conclusion")
+        evaluation.claimed("that no other doubt forbids the conclusion")
 
     def money(value: float) -> str:
         return f"{value:,.{decimals}f}"
@@ -6676,17 +6604,11 @@ def first_examined(items_: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def check_sequence_of_rows(evaluation: StatedEvaluation) -> None:
     """Recompute which numbers of exceptions are still possible."""
     result = evaluation.result
-    require(
-        evaluation.case.rounds[0].method != "systematic",
-        "evaluation_figure",
-        "A systematic sample has no random order.",
+    require_figure(
+        evaluation.case.rounds[0].method != "systematic", "A systematic sample has no random order."
     )
     tolerable = evaluation.tolerable
-    require(
-        tolerable is not None and 0 < tolerable < 1,
-        "evaluation_figure",
-        "Nothing tolerable is given.",
-    )
+    require_figure(tolerable is not None and 0 < tolerable < 1, "Nothing tolerable is given.")
     assert tolerable is not None
     looked = first_examined(evaluation.items)
     first = [item for item in looked if outcome_of(item) != "not_applicable"]
@@ -6717,11 +6639,8 @@ def check_sequence_of_rows(evaluation: StatedEvaluation) -> None:
         ("tolerable", float(tolerable)),
     ):
         same(result, name, due)
-    report = evaluation.case.report
-    report.checked(
-        EVALUATION, f"{k} of {n} rows, the possible numbers of exceptions and the decision"
-    )
-    report.claimed(EVALUATION, "the boundary of the chart")
+    evaluation.checked(f"{k} of {n} rows, the possible numbers of exceptions and the decision")
+    evaluation.claimed("the boundary of the chart")
     sequence_sentence(evaluation, decision, n, "exceptions", f"{100 * float(tolerable):.6g} %")
 
 
@@ -6753,7 +6672,7 @@ class SequenceOfUnits:
 def sequence_of_units(evaluation: StatedEvaluation, rnd: StatedRound) -> SequenceOfUnits:
     """Return the rows up to the first without a finding, those that are always drawn apart."""
     good = rnd.parameters.get("selection") == "random" and rnd.facts["units"] != "0"
-    require(good, "evaluation_figure", "Its units weren't selected at random.")
+    require_figure(good, "Its units weren't selected at random.")
     if rnd.hits is None:
         raise NotCheckable("it needs sample.csv")
     found = SequenceOfUnits(rnd, [], [], int(rnd.facts["units"]), rnd.facts["decimals"])
@@ -6805,7 +6724,7 @@ def check_sequence_of_amounts(evaluation: StatedEvaluation) -> None:
     tested, units, known = found.tested, found.units, found.known
     whole_value = units + abs(int(rnd.facts["take_all"]["total"]))
     tolerable = tolerable_units(evaluation, whole_value, found.decimals)
-    require(tolerable is not None, "evaluation_figure", "Nothing tolerable is given.")
+    require_figure(tolerable is not None, "Nothing tolerable is given.")
     assert tolerable is not None
     left = tolerable - known
     share = max(left, 0) / units if left < units else 1.0
@@ -6849,17 +6768,16 @@ def report_sequence(
     evaluation: StatedEvaluation, found: SequenceOfUnits, decision: str
 ) -> str | None:
     """Report the recomputed sequence, and return the claimed figure that its decision rests on."""
-    rows, report = _counted(len(found.tested), "row"), evaluation.case.report
+    rows = _counted(len(found.tested), "row")
     done = f"the statistic after each of {rows}, the decision and the limit"
     if found.scores is None:
-        report.checked(EVALUATION, done)
+        evaluation.checked(done)
         return None
     total, mean = evaluation.result["score_total"], found.scored / found.units
-    report.claimed(
-        EVALUATION,
+    evaluation.claimed(
         f"{done}: they follow from score_total {total}, and that it is the sum of amounts by "
         f"scores of all rows isn't checked. By it the mean score is {mean:.4g}; the examined rows "
-        f"have {math.fsum(found.scores) / len(found.scores):.4g}",
+        f"have {math.fsum(found.scores) / len(found.scores):.4g}"
     )
     # Errors that reach what is tolerable reject it whatever the scores are.
     return None if decision == "reject" else "the claimed score_total"
@@ -6870,23 +6788,21 @@ def read_scores(evaluation: StatedEvaluation, found: SequenceOfUnits) -> None:
     case, result = evaluation.case, evaluation.result
     column = evaluation.request.get("score_column")
     good = result.get("score_column") == column
-    require(good, "evaluation_figure", "The scores aren't those of the requested column.")
+    require_figure(good, "The scores aren't those of the requested column.")
     if column is None:
         more = [name for name in ("score_mean", "score_total") if name in result]
-        require(not more, "evaluation_figure", "It states scores without a column.")
+        require_figure(not more, "It states scores without a column.")
         return
     if len(found.tested) > 1000:
         raise NotCheckable("the arithmetic has the scores of the first 1,000 rows alone")
     lines = result["arithmetic"]
-    good = len(lines) == len(found.tested)
-    require(good, "evaluation_figure", "The arithmetic has another length.")
+    require_figure(len(lines) == len(found.tested), "The arithmetic has another length.")
     found.scores = [float(line["score"]) for line in lines]
-    good = all(0 <= score <= 1 for score in found.scores)
-    require(good, "evaluation_figure", "A score isn't from 0 to 1.")
+    require_figure(all(0 <= score <= 1 for score in found.scores), "A score isn't from 0 to 1.")
     total = exact_number(str(result["score_total"])) * 10**found.decimals
     known = sum(size * score for (size, _), score in zip(found.tested, found.scores, strict=True))
     good = known * (1 - 1e-9) <= total <= found.units
-    require(good, "evaluation_figure", "`score_total` can't be the sum of amounts by scores.")
+    require_figure(good, "`score_total` can't be the sum of amounts by scores.")
     found.scored = float(total)
     same(result, "score_mean", float(total / found.units))
     is_shown = column in case.shown and found.rnd.sample_rows is not None
@@ -6895,9 +6811,9 @@ def read_scores(evaluation: StatedEvaluation, found: SequenceOfUnits) -> None:
         rows = (found.rnd.sample_rows or [])[first:]
         for score, row in zip(found.scores, rows, strict=False):
             good = math.floor(1e6 * float(row[at] or "nan") + 0.5) == round(1e6 * score)
-            require(good, "evaluation_figure", "A score isn't that of the drawn row.")
+            require_figure(good, "A score isn't that of the drawn row.")
     if not is_shown:
-        case.report.claimed(EVALUATION, f"the scores of the rows in {column}")
+        evaluation.claimed(f"the scores of the rows in {column}")
 
 
 def check_statistics(evaluation: StatedEvaluation, found: SequenceOfUnits, share: float) -> None:
@@ -6905,12 +6821,10 @@ def check_statistics(evaluation: StatedEvaluation, found: SequenceOfUnits, share
     result, tested = evaluation.result, found.tested
     values, slopes, bets, means, statistics = tested_by(found, share, share)
     by_size, lines = result["statistics_by_size"], result["arithmetic"]
-    good = len(by_size) == len(statistics)
-    require(good, "evaluation_figure", "`statistics_by_size` has another length.")
+    require_figure(len(by_size) == len(statistics), "`statistics_by_size` has another length.")
     for stated, due_ in zip(by_size, statistics, strict=True):
         same({"statistics_by_size": stated}, "statistics_by_size", min(due_, 1e300))
-    good = len(lines) == min(len(tested), 1000)
-    require(good, "evaluation_figure", "The arithmetic has another length.")
+    require_figure(len(lines) == min(len(tested), 1000), "The arithmetic has another length.")
     key = evaluation.case.population["table_key"]
     drawn = [item["drawn"] for item in evaluation.items][found.rnd.facts["take_all"]["rows"] :]
     rows = zip(lines, tested, values, slopes, means, bets, statistics, strict=False)

@@ -226,7 +226,7 @@ def _parameters(given: CombinedEvaluationRequest) -> dict[str, Any]:
 
 
 def _record(tx: Transaction, by: Caller, paper: CombinedPaper, step: str) -> None:
-    """Enter a step in the ledger of each dataset, and in the audit trail of each sample."""
+    """Enter a step in the ledger and the audit trail of each dataset."""
     body = {
         "paper_id": paper.id,
         "step": step,
@@ -238,11 +238,12 @@ def _record(tx: Transaction, by: Caller, paper: CombinedPaper, step: str) -> Non
     for dataset_id in paper.datasets:
         append_entry(tx, dataset_id, "combined_paper", by.user.soeid, body, by.service.clock)
     action: Action = "combined_paper_issued" if step == "issued" else "combined_paper_withdrawn"
-    for job_id in paper.jobs:
+    first_jobs = {get_job(tx, job_id).dataset_id: job_id for job_id in reversed(paper.jobs)}
+    for dataset_id, job_id in first_jobs.items():
         by.audit(
             tx,
             action,
-            dataset_id=get_job(tx, job_id).dataset_id,
+            dataset_id=dataset_id,
             about=("job", job_id),
             title=paper.title,
             sha256=paper.sha256,
