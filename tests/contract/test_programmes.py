@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +22,7 @@ from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer, live_server
 from tests.verifiers.evaluation_cases import files_of
+from tests.verifiers.test_evaluations import predicate_of
 from tests.verifiers.test_verify_sample import verify
 from tests.web_ui.reader import Reader
 
@@ -316,10 +315,9 @@ def test_a_changed_file_is_noticed_after_the_sign_off(
     assert kept == issued
     served.admin.post(f"/api/sampling/jobs/{job}/papers", json={}).raise_for_status()
     files = files_of(served, dataset, job)
-    assert not (report := verify(files)).refusals, [line.text for line in report.refusals]
-    later = json.loads(base64.b64decode(json.loads(files["evaluation.json"])["payload"]))[
-        "predicate"
-    ]
+    report = verify(files)
+    assert not report.refusals, [line.text for line in report.refusals]
+    later = predicate_of(files)
     assert (later["issue"], later["result"]) == (2, None)
     assert later["not_evaluated"].startswith("Signed off: programme changing")
 

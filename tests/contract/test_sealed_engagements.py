@@ -159,7 +159,7 @@ def test_a_paper_with_an_evaluation_that_nobody_signed_lacks(server: LiveServer)
         "parameters": {"sample_size": 4, "seed": 5, "weight_column": "id"},
     }
     drawn = server.draw(scene.dataset, {"rounds": [step]})
-    scene.done(scene.people["preparer"].delete(scene.sample))
+    scene.done(delete(scene, scene.admin))
     scene.sample = f"/api/sampling/jobs/{drawn['id']}"
     scene.bring_to("approved")
     scene.done(scene.issue("partner"))
