@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.test_verifier_page import verifier_page
 from tests.browser.test_verifier_page import verify as verify_in_page
+from tests.support.combined_scene import PATH, CombinedScene
 from tests.support.engagement_scene import EngagementScene
 from tests.support.live_server import LiveServer
 from tests.verifiers.evaluation_cases import files_of, resigned
@@ -53,6 +54,24 @@ def test_an_approved_sample_is_accepted(page: Page, files: Files) -> None:
     shown = verify_in_page(page, files, allowKnownKey=True)
     assert shown["accepted"], shown["reason"]
     assert shown["levels"]["E"] == "checked"
+
+
+def test_a_paper_on_several_samples_is_compared_with_the_ledger(
+    server: LiveServer, page: Page
+) -> None:
+    scene = CombinedScene(server)
+    scene.bring_both_to("approved")
+    paper = scene.done(scene.issue_together("partner"))
+    content = scene.admin.get(f"{PATH}/papers/{paper['id']}").content
+    found = resigned(files_of(server, scene.dataset, scene.jobs[0]))
+    for name, held, code in (
+        ("papers/together-1.html", content, None),
+        ("papers/together-2.html", content + b" ", "evaluation_paper"),
+    ):
+        given = {**found, name: held}
+        assert [line.code for line in verify(given).refusals] == ([code] if code else [])
+        shown = verify_in_page(page, given, allowKnownKey=True)
+        assert (shown["accepted"], shown["code"]) == (code is None, code)
 
 
 @pytest.mark.parametrize("change", [by_who("submitted"), by_who("signed_off"), before_the_sign_off])

@@ -131,7 +131,7 @@ def test_a_seal_needs_approved_samples_with_papers(server: LiveServer) -> None:
     scene.done(scene.step("partner", "approved"))
     assert lacking(scene) == ["No paper was issued since the approval."]
     other = {"format": "html", "kind": "attributes", "confidence": 0.5}
-    scene.done(partner.post(f"{scene.sample}/papers", json=other))
+    print(scene.done(partner.post(f"{scene.sample}/papers", json=other)), partner.get(f"{scene.path}/samples").json())
     assert lacking(scene) == [
         "The newest paper has another evaluation than the one that was signed off."
     ]
@@ -166,7 +166,7 @@ def test_a_paper_with_an_evaluation_that_nobody_signed_lacks(server: LiveServer)
     assert lacking(scene) == []
     partner = scene.people["partner"]
     other = {"format": "html", "kind": "variables", "tolerable": "50%", "book_column": "amount"}
-    scene.done(partner.post(f"{scene.sample}/papers", json=other))
+    print(scene.done(partner.post(f"{scene.sample}/papers", json=other)), partner.get(f"{scene.path}/samples").json())
     assert lacking(scene) == ["The newest paper has an evaluation, and the sign-off keeps none."]
     assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_not_ready")
 
