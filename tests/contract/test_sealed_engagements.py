@@ -131,7 +131,7 @@ def test_a_seal_needs_approved_samples_with_papers(server: LiveServer) -> None:
     scene.done(scene.step("partner", "approved"))
     assert lacking(scene) == ["No paper was issued since the approval."]
     other = {"format": "html", "kind": "attributes", "confidence": 0.5}
-    print(scene.done(partner.post(f"{scene.sample}/papers", json=other)), partner.get(f"{scene.path}/samples").json())
+    scene.done(partner.post(f"{scene.sample}/papers", json=other))
     assert lacking(scene) == [
         "The newest paper has another evaluation than the one that was signed off."
     ]
@@ -165,8 +165,9 @@ def test_a_paper_with_an_evaluation_that_nobody_signed_lacks(server: LiveServer)
     scene.done(scene.issue("partner"))
     assert lacking(scene) == []
     partner = scene.people["partner"]
-    other = {"format": "html", "kind": "variables", "tolerable": "50%", "book_column": "amount"}
-    print(scene.done(partner.post(f"{scene.sample}/papers", json=other)), partner.get(f"{scene.path}/samples").json())
+    other = {"kind": "variables", "tolerable": "50%", "book_column": "amount"}
+    other |= {"format": "html", "estimator": "mean_per_unit"}
+    scene.done(partner.post(f"{scene.sample}/papers", json=other))
     assert lacking(scene) == ["The newest paper has an evaluation, and the sign-off keeps none."]
     assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_not_ready")
 
