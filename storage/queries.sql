@@ -523,6 +523,14 @@ HAVING count(*) = 1;
 -- engagement_of_sample: Select the engagement of a sample.
 SELECT engagement_id FROM engagement_samples WHERE job_id = :job_id;
 
+-- sealings_of_engagement: Select when an engagement was sealed and unsealed, the newest first.
+SELECT substr(action, 12) AS step, at, user_soeid, details ->> '$.seal_sha256' AS seal_sha256,
+       details ->> '$.reason' AS reason
+FROM audit_log
+WHERE object_id = :engagement_id AND object_type = 'engagement'
+  AND action IN ('engagement_sealed', 'engagement_unsealed')
+ORDER BY id DESC LIMIT :limit;
+
 -- engagements_of_table: Select the sealed engagements with a sample of a table of a version.
 SELECT DISTINCT engagement_id FROM jobs
 JOIN engagement_samples ON engagement_samples.job_id = jobs.id

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from contract.answers import Hidden
 from contract.declarations import Help
@@ -477,11 +477,28 @@ def unassign_sample(tx: Transaction, engagement_id: int, job_id: str) -> None:
 
 
 def seal_engagement(
-    tx: Transaction, engagement_id: int, seal: str, sha256: str, user_id: int, clock: Clock
+    tx: Transaction, engagement_id: int, seal: str, sha256: str, user_id: int, at: str
 ) -> None:
-    """Keep the seal of an engagement."""
-    values = {"seal": seal, "seal_sha256": sha256, "sealed_by": user_id}
-    run(tx, "seal_engagement", id=engagement_id, **values, sealed_at=timestamp(clock()))
+    """Keep the seal of an engagement, which states its time, too."""
+    values = {"seal": seal, "seal_sha256": sha256, "sealed_by": user_id, "sealed_at": at}
+    run(tx, "seal_engagement", id=engagement_id, **values)
+
+
+@dataclass(frozen=True)
+class SealEntry:
+    """One sealing or unsealing of an engagement, by the audit trail."""
+
+    step: Annotated[Literal["sealed", "unsealed"], Help("What was done.")]
+    at: str
+    user_soeid: str
+    seal_sha256: Annotated[str | None, Help("The SHA-256 of the seal; null of `unsealed`.")]
+    reason: Annotated[str | None, Help("Why it was unsealed; null of `sealed`.")]
+
+
+def sealings_of(tx: Transaction, engagement_id: int, limit: int) -> list[SealEntry]:
+    """Return when an engagement was sealed and unsealed, the newest first."""
+    values = {"engagement_id": str(engagement_id), "limit": limit}
+    return Records(SealEntry).all(tx, "sealings_of_engagement", **values)
 
 
 def unseal_engagement(tx: Transaction, engagement_id: int) -> None:

@@ -175,6 +175,7 @@ def test_a_paper_with_an_evaluation_that_nobody_signed_lacks(server: LiveServer)
 def test_the_ledger_has_the_digest_of_the_seal(sealed: EngagementScene) -> None:
     partner = sealed.people["partner"]
     seal = partner.get(f"{sealed.path}/seal")
+    assert seal.json()["sealed_at"] == partner.get(sealed.path).json()["sealed_at"]
     digest = hashlib.sha256(seal.content).hexdigest()
     assert seal.text == canonical_json(seal.json())
     assert digest == partner.get(sealed.path).json()["seal_sha256"]
@@ -215,7 +216,12 @@ def test_another_person_unseals_with_a_reason(server: LiveServer) -> None:
     assert_problem(scene.people["reviewer"].post(path, json=body), 409, "conflict")
     entry = server.admin.get(f"/api/datasets/{scene.dataset}/ledger").json()["entries"][0]
     assert (entry["body"]["step"], entry["kind"]) == ("unsealed", "engagement")
-    scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
+    again = scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
+    history = again["sealings"]
+    assert [each["step"] for each in history] == ["sealed", "unsealed", "sealed"]
+    assert history[1]["reason"] == body["reason"]
+    assert history[0]["seal_sha256"] == again["seal_sha256"] != history[2]["seal_sha256"]
+    assert body["reason"] in page(scene, "partner")
 
 
 def test_a_deleted_sample_of_a_sealed_engagement_isnt_restored(server: LiveServer) -> None:
