@@ -523,6 +523,21 @@ HAVING count(*) = 1;
 -- engagement_of_sample: Select the engagement of a sample.
 SELECT engagement_id FROM engagement_samples WHERE job_id = :job_id;
 
+-- sealings_of_engagement: Select when an engagement was sealed and unsealed, the newest first.
+SELECT substr(action, 12) AS step, at, user_soeid, details ->> '$.seal_sha256' AS seal_sha256,
+       details ->> '$.reason' AS reason
+FROM audit_log
+WHERE object_id = :engagement_id AND object_type = 'engagement'
+  AND action IN ('engagement_sealed', 'engagement_unsealed')
+ORDER BY id DESC LIMIT :limit;
+
+-- engagements_of_table: Select the sealed engagements with a sample of a table of a version.
+SELECT DISTINCT engagement_id FROM jobs
+JOIN engagement_samples ON engagement_samples.job_id = jobs.id
+JOIN engagements ON engagements.id = engagement_id AND engagements.seal IS NOT NULL
+WHERE jobs.dataset_id = :dataset_id AND run_parameters ->> '$.table_key' = :table_key
+  AND coalesce(run_parameters ->> '$.excluded.commit_id', source_commit_id) = :commit_id;
+
 -- insert_engagement_sample: Insert a sample of an engagement.
 INSERT INTO engagement_samples (job_id, engagement_id, at) VALUES (:job_id, :engagement_id, :at);
 

@@ -4317,6 +4317,24 @@ FINDING = record(
     carried_from=nullable(text()),
 )
 DECIMAL = nullable(text(500, r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
+ARITHMETIC = items(record("name formula: text", value=number))
+CHOICES: dict[str, Schema] = {
+    "likelihood": nullable(one_of("poisson", "binomial", "hypergeometric")),
+    "sides": nullable(one_of("one", "two")),
+    "bound": nullable(one_of("stringer", "gaffke")),
+    "estimator": nullable(one_of("difference", "ratio", "regression", "mean_per_unit")),
+    "lonely_stratum": nullable(one_of("fail", "adjust", "average")),
+    "book_column": nullable(COLUMN),
+    "score_column": nullable(COLUMN),
+    "programme": anything,
+}
+CLAIMS: dict[str, Schema] = {
+    "assurance": record("sentence source: text", status=one_of("proved", "customary", "can_fail")),
+    "departure": nullable(text()),
+    "notes": items(text()),
+    "caveats": items(text()),
+    "other_samples_total": integer(),
+}
 EVALUATION_PREDICATE = record(
     "issued_at: time",
     {
@@ -4371,12 +4389,12 @@ EVALUATION_PREDICATE = record(
     entries=record("count corrected: integer; sha256: hash"),
     auditors_conclusion=nullable(record("text by: text; at: time")),
     request=members(
-        more=True,
+        CHOICES,
         kind=one_of("attributes", "two_stage", "monetary_unit", "variables", "sequential"),
         confidence=number,
         tolerable=DECIMAL,
     ),
-    result=nullable(members(more=True, kind=text(), conclusion=anything)),
+    result=nullable(members(CLAIMS, more=True, kind=text(), conclusion=anything)),
     not_evaluated=nullable(text()),
     papers=items(
         record(
@@ -4404,6 +4422,7 @@ class StatedEvaluation:
     stated: dict[str, Any]
     books: list[Fraction | None] = field(default_factory=list)
     own: tuple[bool | None, str] | None = None  # what the kind concludes, under a programme
+    signed: str | None = None  # the conclusion that was signed off
     projection: Projection | None = None
     money: MonetaryResult | None = None
 
@@ -4521,7 +4540,10 @@ def verify_evaluation(case: Case) -> None:
         report.checked(EVALUATION, f"the signature is of the key {sha256(case.key)}")
         check_binding(case, statement)
         report.checked(EVALUATION, "it is of this sample and of this certificate of it")
-        found.append(StatedEvaluation(case, statement["predicate"]))
+        stated = statement["predicate"]
+        good = (stated["result"] is None) != (stated["not_evaluated"] is None)
+        require(good, "evaluation_conclusion", "It has a result and why there is none, or neither.")
+        found.append(StatedEvaluation(case, stated))
     if not found:
         return
     (evaluation,) = found
@@ -4547,8 +4569,9 @@ def verify_evaluation(case: Case) -> None:
     if len(report.refusals) > done:
         return
     if evaluation.stated["result"] is None:
-        reason = evaluation.stated["not_evaluated"]
-        report.skipped(EVALUATION, f"there is no evaluation: {reason}")
+        reason, signed = evaluation.stated["not_evaluated"], evaluation.signed
+        also = "" if signed is None else f" This conclusion was signed off: {signed}"
+        report.skipped(EVALUATION, f"there is no evaluation: {reason}{also}")
         return
     recompute(evaluation)
 
@@ -4641,6 +4664,8 @@ def check_review(evaluation: StatedEvaluation) -> None:
     for step in stated["review"]["steps"]:
         good = state in before[step["action"]] and (last is None or last <= step["at"])
         require(good, "evaluation_review", f"The step {step['action']} doesn't follow {state}.")
+        good = step["conclusion"] is None or step["action"] == "signed_off"
+        require(good, "evaluation_review", f"The step {step['action']} keeps no conclusion.")
         state, last = STATE_AFTER.get(step["action"], "open"), step["at"]
     good = stated["review"]["state"] == state
     require(
@@ -4651,22 +4676,10 @@ def check_review(evaluation: StatedEvaluation) -> None:
         return
     steps = stated["review"]["steps"]
     signed = next(step for step in reversed(steps) if step["action"] == "signed_off")
-    authors = {item["finding"]["by"] for item in evaluation.items if item["finding"]}
-    require(signed["by"] not in authors, "evaluation_review", "Who signed off entered findings.")
-    later = [
-        i["finding"]["at"]
-        for i in evaluation.items
-        if i["finding"] and i["finding"]["at"] > signed["at"]
-    ]
-    require(not later, "evaluation_review", "A finding is later than the sign-off.")
-    if state == "approved":
-        signers = {step["by"] for step in steps if step["action"] == "signed_off"}
-        good = steps[-1]["by"] not in authors | signers
-        require(good, "evaluation_review", "Who approved entered findings or signed them off.")
-    evaluation.checked(f"who signed off entered no finding: {signed['by']}, {signed['at']}")
-    result = stated["result"]
-    if signed["conclusion"] is not None:
-        now = result and result["conclusion"] and result["conclusion"]["sentence"]
+    check_persons(evaluation, signed)
+    result, evaluation.signed = stated["result"], signed["conclusion"]
+    if result is not None and signed["conclusion"] is not None:
+        now = result["conclusion"] and result["conclusion"]["sentence"]
         good = now == signed["conclusion"]
         require(good, "evaluation_conclusion", "The conclusion isn't the one that was signed off.")
     elif result is not None and result["conclusion"] is not None:
@@ -4675,6 +4688,29 @@ def check_review(evaluation: StatedEvaluation) -> None:
             kept is None, "evaluation_conclusion", "The sign-off kept an evaluation, but not this."
         )
         evaluation.claimed("that the conclusion was signed off: the sign-off states none")
+
+
+def check_persons(evaluation: StatedEvaluation, signed: dict[str, Any]) -> None:
+    """Check that others prepared what was signed off and approved."""
+    stated, code = evaluation.stated, "evaluation_review"
+    steps, findings = stated["review"]["steps"], [i["finding"] for i in evaluation.items]
+    prepared = [
+        *(each for each in findings if each),
+        *(step for step in steps if step["action"] == "submitted"),
+        *stated["attachments"],
+        *([stated["auditors_conclusion"]] if stated["auditors_conclusion"] else []),
+    ]
+    preparers = {each["by"] for each in prepared}
+    require(signed["by"] not in preparers, code, "Who signed off prepared the findings.")
+    good = all(each is None or each["at"] <= signed["at"] for each in findings)
+    require(good, code, "A finding is later than the sign-off.")
+    evaluation.checked(f"who signed off prepared no finding: {signed['by']}, {signed['at']}")
+    if stated["review"]["state"] == "approved":
+        signers = {step["by"] for step in steps if step["action"] == "signed_off"}
+        good = steps[-1]["by"] not in preparers | signers
+        require(good, code, "Who approved prepared the findings or signed them off.")
+        by, at = steps[-1]["by"], steps[-1]["at"]
+        evaluation.checked(f"who approved neither prepared nor signed off: {by}, {at}")
 
 
 def signed_in_ledger(evaluation: StatedEvaluation) -> str | None:
@@ -4782,6 +4818,10 @@ def check_files(evaluation: StatedEvaluation) -> None:
         left = len(due - {sha256(content) for content in given.values()})
         if left:
             evaluation.skipped(f"{_counted(left, noun)}: not given")
+    rows = {row for rnd in evaluation.case.rounds for row in rnd.drawn()}
+    rows |= {each["ordinal_in"] for each in evaluation.case.predicate["replacements"]}
+    good = all(each["row"] is None or each["row"] in rows for each in stated["attachments"])
+    require(good, "evaluation_attachment", "A file is attached to a row that wasn't drawn.")
     for each in stated["reconciliation"]:
         column_sum, balance, difference = (
             exact_number(each[name]) for name in ("column_sum", "balance", "difference")
@@ -5120,10 +5160,6 @@ MEMBERS_OF_KIND = {
     "largest_ratio ratio_at_tolerable sampled_value score_column score_mean score_total statistic "
     "statistics_by_size take_all threshold tolerable upper_limit weight_column weight_total",
 }
-MEMBERS_OF_REQUEST = (
-    "kind confidence tolerable likelihood sides bound book_column estimator lonely_stratum "
-    "score_column"
-)
 
 
 def check_programme(evaluation: StatedEvaluation) -> None:
@@ -5346,14 +5382,13 @@ def figure_text(evaluation: StatedEvaluation, name: str) -> str:
 
 
 def check_members(evaluation: StatedEvaluation) -> None:
-    """Refuse members of the request and the result that the format doesn't have."""
+    """Refuse members of the result that the format doesn't have, and lines of another form."""
     kind, more_names = evaluation.request["kind"], " programme" if evaluation.by_programme else ""
-    for what, stated, names in (
-        ("request", evaluation.request, MEMBERS_OF_REQUEST + more_names),
-        ("result", evaluation.result, f"{MEMBERS} {MEMBERS_OF_KIND[kind]}{more_names}"),
-    ):
-        more = sorted(set(stated) - set(names.split()))
-        require(not more, "unknown_member", f"{what}.{''.join(more[:1])[:60]} isn't of the format.")
+    names = f"{MEMBERS} {MEMBERS_OF_KIND[kind]}{more_names}"
+    more = sorted(set(evaluation.result) - set(names.split()))
+    require(not more, "unknown_member", f"result.{''.join(more[:1])[:60]} isn't of the format.")
+    if kind in ("attributes", "two_stage", "variables"):
+        ARITHMETIC(evaluation.result.get("arithmetic"), "result.arithmetic")
 
 
 def check_scope(evaluation: StatedEvaluation) -> None:
@@ -5376,6 +5411,9 @@ def check_choices(evaluation: StatedEvaluation) -> None:
     tested, column = stated["attributes"], stated["book_column"]
     good = len(set(tested)) == len(tested)
     require_figure(good, "An attribute is listed twice.")
+    given = evaluation.request.get("book_column")
+    good = given is None or given.lower() == str(result.get("book_column")).lower()
+    require_figure(good, "`book_column` isn't the requested one.")
     if kind in ("attributes", "two_stage"):
         names = [each.get("name") for each in result["attributes"]]
         require_figure(names == tested, "The attributes aren't those that are tested.")

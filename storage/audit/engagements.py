@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from contract.answers import Hidden
 from contract.declarations import Help
@@ -371,7 +371,9 @@ class EngagementSample:
             return "No paper was issued since the approval."
         if (self.issued_at or "") < self.changed_at:
             return "The newest paper is older than the last change of the facts or the team."
-        if self.signed_sha256 is not None and self.evaluation_sha256 != self.signed_sha256:
+        if self.signed_sha256 is None and self.evaluation_sha256 is not None:
+            return "The newest paper has an evaluation, and the sign-off keeps none."
+        if self.evaluation_sha256 != self.signed_sha256:
             return "The newest paper has another evaluation than the one that was signed off."
         return None
 
@@ -452,6 +454,15 @@ def require_unsealed(tx: Transaction, job_id: str) -> None:
         engagement.require_open()
 
 
+def require_unsealed_table(
+    tx: Transaction, dataset_id: int, commit_id: str, table_key: str
+) -> None:
+    """Raise EngagementSealed if a sample of a sealed engagement was drawn from a table."""
+    table = {"dataset_id": dataset_id, "commit_id": commit_id, "table_key": table_key}
+    for row in all_rows(tx, "engagements_of_table", **table):
+        get_engagement(tx, row["engagement_id"]).require_open()
+
+
 def assign_sample(tx: Transaction, engagement_id: int, job_id: str, clock: Clock) -> None:
     """Assign a sample to an engagement; the caller has checked that it is in none."""
     at = timestamp(clock())
@@ -466,11 +477,28 @@ def unassign_sample(tx: Transaction, engagement_id: int, job_id: str) -> None:
 
 
 def seal_engagement(
-    tx: Transaction, engagement_id: int, seal: str, sha256: str, user_id: int, clock: Clock
+    tx: Transaction, engagement_id: int, seal: str, sha256: str, user_id: int, at: str
 ) -> None:
-    """Keep the seal of an engagement."""
-    values = {"seal": seal, "seal_sha256": sha256, "sealed_by": user_id}
-    run(tx, "seal_engagement", id=engagement_id, **values, sealed_at=timestamp(clock()))
+    """Keep the seal of an engagement, which states its time, too."""
+    values = {"seal": seal, "seal_sha256": sha256, "sealed_by": user_id, "sealed_at": at}
+    run(tx, "seal_engagement", id=engagement_id, **values)
+
+
+@dataclass(frozen=True)
+class SealEntry:
+    """One sealing or unsealing of an engagement, by the audit trail."""
+
+    step: Annotated[Literal["sealed", "unsealed"], Help("What was done.")]
+    at: str
+    user_soeid: str
+    seal_sha256: Annotated[str | None, Help("The SHA-256 of the seal; null of `unsealed`.")]
+    reason: Annotated[str | None, Help("Why it was unsealed; null of `sealed`.")]
+
+
+def sealings_of(tx: Transaction, engagement_id: int, limit: int) -> list[SealEntry]:
+    """Return when an engagement was sealed and unsealed, the newest first."""
+    values = {"engagement_id": str(engagement_id), "limit": limit}
+    return Records(SealEntry).all(tx, "sealings_of_engagement", **values)
 
 
 def unseal_engagement(tx: Transaction, engagement_id: int) -> None:

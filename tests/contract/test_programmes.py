@@ -22,6 +22,7 @@ from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.support.live_server import LiveServer, live_server
 from tests.verifiers.evaluation_cases import files_of
+from tests.verifiers.test_evaluations import predicate_of
 from tests.verifiers.test_verify_sample import verify
 from tests.web_ui.reader import Reader
 
@@ -304,6 +305,7 @@ def test_a_changed_file_is_noticed_after_the_sign_off(
     (line,) = [each for each in report.lines if "audit programme (changing)" in each.text]
     assert (line.status, line.text[:11]) == ("checked", "the figures")
     assert any(kept["programme"]["sha256"] in each.text for each in report.lines)
+    issued = served.admin.get(f"/api/sampling/jobs/{job}/evaluation-certificate").json()["payload"]
     name.write_text(text + "# changed\n", encoding="utf-8")
     assert (
         "another version of the programme changing"
@@ -313,6 +315,15 @@ def test_a_changed_file_is_noticed_after_the_sign_off(
     gone = evaluated(served, job)
     assert gone["programme"] is None
     assert gone["signed"]["difference"].startswith("Signed off: programme changing")
+    kept = served.admin.get(f"/api/sampling/jobs/{job}/evaluation-certificate").json()["payload"]
+    assert kept == issued
+    served.admin.post(f"/api/sampling/jobs/{job}/papers", json={}).raise_for_status()
+    files = files_of(served, dataset, job)
+    report = verify(files)
+    assert not report.refusals, [line.text for line in report.refusals]
+    later = predicate_of(files)
+    assert (later["issue"], later["result"]) == (2, None)
+    assert later["not_evaluated"].startswith("Signed off: programme changing")
 
 
 def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
