@@ -5300,7 +5300,7 @@ def errors_of_strata(
     for line, (places, rows) in zip(lines, strata, strict=True):
         book = [given.book[place] for place in places]
         wrong = [b - given.audit[place] for b, place in zip(book, places, strict=True)]
-        if by_strata and len(places) == rows:
+        if len(places) == rows:
             known += math.fsum(wrong)
             continue
         slope = math.fsum(wrong) / math.fsum(book) if is_ratio else 0.0
@@ -5326,10 +5326,12 @@ def errors_of_money(money: MonetaryResult, z: float) -> tuple[float, float, floa
             if a.stratum == number and not a.is_certain
             for _ in range(a.hits)
         ]
+        if not (taints or part.value):
+            continue  # all rows were always drawn
         interval = float(money.amount(part.value)) / len(taints)
         errors.append(interval * math.fsum(taints))
         squares.append(interval**2 * len(taints) * variance(taints))
-    single = interval if len(money.parts) == 1 else None
+    single = interval if len(squares) == 1 else None
     return known, math.fsum([known, *errors]), z * math.sqrt(math.fsum(squares)), single
 
 

@@ -167,6 +167,54 @@ def test_strata_and_monetary_units_are_read(served: LiveServer, dataset: int) ->
     assert by_stringer["programme"]["figures"]["upper_limit"] == limit
 
 
+def test_steps_of_monetary_units_are_strata(served: LiveServer, dataset: int) -> None:
+    """6.3.2: z·√(Σ BV_h²/n_h·s_h²), under its own title, paragraph and formula."""
+    money = {"book_column": "amount", "selection": "random", "sample_size": 40}
+    steps = [
+        {
+            **one("monetary_unit", **money, seed=seed),
+            "filters": {"expression": f"part {part}"},
+        }
+        for seed, part in ((1, "= 'a'"), (2, "<> 'a'"))
+    ]
+    job = examined(served, dataset, *steps)
+    own = evaluated(served, job, programme="eu-cohesion")["programme"]
+    assert (own["calculation"], own["paragraph"]) == ("monetary_units_stratified", "6.3.2")
+    assert own["evaluation"] == "Monetary units, stratified"
+    assert "Σ BV_h²/n_h·s_h²" in own["formula"]
+    sign_off(served, dataset, job, {"programme": "eu-cohesion"})
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+    assert any("figures of the audit programme" in line.text for line in report.lines)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        one("random", sample_size=40),
+        one("stratified", strata_columns=["part"], sizes={"a": "all", "b": "all"}),
+        one("monetary_unit", book_column="amount", interval=50),
+    ],
+    ids=["random", "strata", "monetary_units"],
+)
+def test_rows_that_are_all_examined_have_known_errors(
+    served: LiveServer, step: dict[str, Any]
+) -> None:
+    """Nothing is projected: 10 of 40 rows have an error of 1, and 10 of 0.5."""
+    dataset = served.new_dataset()
+    lines = [f"{'ab'[row % 2]},{100 + row}.00" for row in range(40)]
+    served.import_text(dataset, "\n".join(["part,amount", *lines]) + "\n")
+    job = examined(served, dataset, step)
+    found = evaluated(served, job, programme="eu-cohesion")
+    figures = found["programme"]["figures"]
+    assert [float(figures[name]) for name in ("known", "projected", "upper_limit")] == [15.0] * 3
+    assert (float(figures["precision"]), found["conclusion"]["is_tolerable"]) == (0.0, True)
+    assert found["programme"]["notes"][0].startswith("All units were examined")
+    sign_off(served, dataset, job, {"programme": "eu-cohesion"})
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+
+
 def test_strata_out_of_proportion_are_refused(served: LiveServer, dataset: int) -> None:
     """The guidance's precision of strata, z·N·s_w/√n, is that of proportional sizes."""
     step = one("stratified", strata_columns=["part"], sizes={"a": 60, "b": 20, "c": 20})
@@ -335,9 +383,7 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
     few = {**goal, "deviation": 5}
     found = served.admin.post(path, json={"design": one("random"), "programme": few}).json()
     assert (found["sample_size"], found["programme"]["unrounded"] < 29) == (30, True)
-    assert (
-        "The size is 30, as the programme's evaluation refuses a smaller one." in found["notes"][0]
-    )
+    assert "30, as the programme's evaluation refuses a smaller one." in found["notes"][0]
     many = {**goal, "deviation": 600}
     found = served.admin.post(path, json={"design": one("random"), "programme": many}).json()
     assert found["sample_size"] == ROWS

@@ -249,6 +249,8 @@ def _conclusion(
 def _assurance(chosen: AppliedProgramme, calculation: Calculation, of_kind: Assurance) -> Assurance:
     """What holds up a limit of a calculation: custom, unless the sample itself is in doubt."""
     source = chosen.programme.file.source
+    if of_kind.status == "proved":
+        return of_kind  # all rows were examined
     status: Status = "can_fail" if of_kind.status == "can_fail" else "customary"
     sentence = Sentence(CALCULATED, document=source.document, statement=source.statement)
     return Assurance(status, sentence, calculation.source)

@@ -45,6 +45,7 @@ NO_PRECISION = (
     "The sample isn't statistical, so there is no precision and no upper limit: the verdict "
     "compares the projected error alone."
 )
+WHOLE = "All units were examined: their errors are known, so the precision is 0."
 SMALL_STRATA = (
     "Small strata have the least of a stratum, {least} {least|unit|units}, which is above their "
     "proportion: the precision is that of section 6.1.3, which is right for strata of any sizes."
@@ -489,7 +490,7 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
         z * measure * part.deviation / sqrt(part.examined)
         for part, measure in zip(parts, measures, strict=True)
     ]
-    is_proportional = is_pooled and _is_proportional(parts)
+    is_proportional = is_pooled and bool(parts) and _is_proportional(parts)
     if is_proportional:
         whole, drawn = fsum(measures), sum(part.examined for part in parts)
         variance = fsum(
@@ -500,7 +501,7 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
     else:
         precision = sqrt(fsum(single**2 for single in each))
     found = evaluation(inputs, parts, errors, each, precision, z, by_units=not is_ratio)
-    if is_pooled and not is_proportional:
+    if parts and is_pooled and not is_proportional:
         note = Sentence(SMALL_STRATA, least=LEAST_OF_STRATUM)
         return replace(found, notes=(*found.notes, note))
     return found
@@ -545,6 +546,7 @@ def evaluation(
 ) -> GuidanceEvaluation:
     """The evaluation of projected errors of parts with the precision of all of them."""
     check_confidence(inputs.confidence)
+    check(bool(parts or inputs.known), "Give at least one part.", "parts")
     _check_known(inputs.known)
     for name in ("systemic", "anomalous"):
         check(getattr(inputs, name) >= 0.0, "Give the amount of these errors, 0 or more.", name)
@@ -603,7 +605,6 @@ def _tolerable_of(inputs: _EvaluationInputs, value: float) -> float:
 
 
 def _check_parts(parts: Sequence[EqualPart | MoneyPart]) -> None:
-    check(bool(parts), "Give at least one part.", "parts")
     for number, part in enumerate(parts):
         at = f"parts.{number}"
         check(part.book_value > 0.0, NEGATIVE, f"{at}.book_value")
@@ -700,7 +701,9 @@ def _notes(
     is_conservative: bool,
 ) -> list[str]:
     notes: list[str] = []
-    if precision is None:
+    if not parts:
+        notes.append(Sentence(WHOLE))
+    elif precision is None:
         notes.append(Sentence(NO_PRECISION))
     elif not is_conservative:
         from estimation_engine.audit.conclusion import confidence_text
