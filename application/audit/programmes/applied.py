@@ -76,6 +76,6 @@ def check_level(programme: Programme, confidence: float, loc: tuple[str | int, .
             "The programme {name} has no confidence of {confidence}. {choices}",
             name=programme.name,
             confidence=confidence_text(confidence),
-            choices=choices_sentence("", [f"{each:g}" for each in levels]),
+            choices=choices_sentence("", [confidence_text(each) for each in levels]),
             loc=loc,
         )
