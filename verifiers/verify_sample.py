@@ -4342,6 +4342,7 @@ EVALUATION_PREDICATE = record(
     {
         "programme_rules": record(
             "calculation: text?; limit: text",
+            {"not_reproduced": integer(1)},
             least_rows=nullable(integer(1)),
             conclusions=members(
                 dict.fromkeys(("tolerable", "not_supported", "inconclusive", "statement"), text())
@@ -5197,6 +5198,7 @@ NOT_BY_PROGRAMME = (
     "the evaluation is by an audit programme ({}): its own figures and its conclusion are not "
     "recomputed"
 )
+NOT_REPRODUCED = "No conclusion. {reason} By its rule alone: {concluded}"
 WITHHELD_BY_RULE = (
     "No conclusion, as the limit of the programme may be too low. {reason} By its rule alone: "
     "{concluded}"
@@ -5379,7 +5381,9 @@ def conclude_by_programme(evaluation: StatedEvaluation, due: dict[str, float]) -
     said = re.sub(figure, lambda found: words[found[1]], template)
     concluded: bool | None = {"tolerable": True, "not_supported": False}.get(verdict)
     own, sentence = evaluation.own or (None, "")
-    if concluded and most is not None and due.get("lower_limit", 0.0) < -most:
+    if "not_reproduced" in rules:  # how many of how many examples is the server's word
+        concluded, said = None, NOT_REPRODUCED.format(reason=REASON, concluded=said)
+    elif concluded and most is not None and due.get("lower_limit", 0.0) < -most:
         concluded, said = None, UNDERSTATED.format(concluded=said, **words)
     elif concluded and (not own or result["conclusion"]["is_tolerable"] is None):
         reason = sentence if own is False else REASON  # a reason is the server's word

@@ -277,7 +277,7 @@ def test_refusals_name_their_field(served: LiveServer, dataset: int, random_job:
     for body, field, words in (
         ({"programme": "eu"}, "programme", "eu-cohesion"),
         ({"programme": "mus-standard"}, "programme", "no such evaluation"),
-        ({"programme": "eu-cohesion", "confidence": 0.95}, "confidence", "0.6, 0.7, 0.8, 0.9"),
+        ({"programme": "eu-cohesion", "confidence": 0.95}, "confidence", "60 %, 70 %, 80 %, 90 %"),
         ({"programme": "recovery", "sides": "one"}, "sides", "sets `sides` to two"),
         ({"programme": "eu-cohesion", "tolerable": 0.1}, "tolerable", "at most 0.02"),
         ({"programme": "eu-cohesion", "tolerable": 6_000}, "tolerable", "At most 2 %"),
@@ -333,6 +333,54 @@ def test_verifiers_recompute_what_a_programme_says(
     lines = [(line.status, line.text) for line in report.lines if line.level == "E"]
     assert [text for status, text in lines if status == "not checkable here"] == []
     assert ("checked", f"the figures of the audit programme ({given['programme']})") in lines
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("state-claims", {}),
+        ("mus-standard", {"tolerable": "5%"}),
+        ("mus-standard", {"tolerable": "0.001%"}),
+    ],
+)
+def test_a_programme_whose_example_is_wrong_concludes_nothing(
+    served: LiveServer, dataset: int, folder: Path, name: str, given: dict[str, Any]
+) -> None:
+    """Its rule is stated with the doubt, whatever the verdict is; both are recomputed."""
+    text = OWN if name == "state-claims" else (BUILTIN / f"{name}.toml").read_text("utf-8")
+    file = folder / "wrong.toml"
+    for right, wrong in (("19_888", "19_777"), ("size = 93", "size = 94")):
+        text = text.replace(right, wrong)
+    text = text.replace(f'name = "{name}"', 'name = "wrong"')
+    file.write_text(text, encoding="utf-8")
+    step = {"state-claims": one("random", sample_size=60, seed=41)}.get(
+        name, one("monetary_unit", sample_size=60, seed=42, book_column="amount")
+    )
+    job = examined(served, dataset, step)
+    conclusion = evaluated(served, job, programme="wrong", **given)["conclusion"]
+    assert conclusion["is_tolerable"] is None
+    assert re.match(
+        r"No conclusion\. Of the programme wrong, 1 of \d worked .* By its rule alone: The ",
+        conclusion["sentence"],
+    )
+    sign_off(served, dataset, job, {"programme": "wrong", **given})
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+    assert any("figures of the audit programme (wrong)" in line.text for line in report.lines)
+    file.unlink()
+
+
+def test_a_formula_names_its_assumption_and_negative_amounts(served: LiveServer) -> None:
+    """Custom isn't all: the limits are normal. Amounts below 0 lower what is tolerable."""
+    dataset = served.new_dataset()
+    lines = [f"{-900 if row % 2 else 1000}.00" for row in range(ROWS)]
+    served.import_text(dataset, "\n".join(["amount", *lines]) + "\n")
+    job = examined(served, dataset, one("random", sample_size=60, seed=3))
+    found = evaluated(served, job, programme="eu-cohesion")
+    assert "not certified" in found["assurance"]["sentence"]
+    assert "nearly normally distributed" in found["assurance"]["sentence"]
+    caveat = next(each for each in found["caveats"] if "examined rows have book values" in each)
+    assert caveat.endswith("Draw the positive ones apart.")
 
 
 def test_a_changed_file_is_noticed_after_the_sign_off(
@@ -550,7 +598,13 @@ def test_small_strata_are_drawn_and_evaluated(served: LiveServer) -> None:
         ("confidence = 0.8", "confidence = 1.8", "confidence: 1.8 is out of bounds"),
         ('title = "State claims"', 'titel = "State"', 'titel: Unknown. Did you mean "title"'),
         ('about = "Recovery', '# "', "about: Missing"),
-        ("{lower_limit} is claimed", "{lower} is claimed", "conclusions.statement: Did you mean"),
+        (
+            "{lower_limit} is claimed",
+            "{lower} is claimed",
+            "conclusions.statement: The figure {lower} is unknown. Did you mean",
+        ),
+        ("{lower_limit} is", "{Größe} is", "The figure {Größe} is unknown. Available: book_value"),
+        ("tolerance = 1", "tolerance = 1e9", "examples[1].tolerance: 1e+09 is more than a tenth"),
         ('is claimed back."', 'is {0} claimed"', "Braces are for figures"),
         ('"expansion"', '"expansions"', 'examples[1].calculation: Did you mean "expansion"'),
         ("units = 676", "unit = 676", 'examples[1].inputs.unit: Did you mean "units"'),
@@ -671,6 +725,13 @@ def test_inputs_that_no_formula_can_take_are_refused(
     """And not a division by 0, or an overflow, which a page couldn't answer."""
     with pytest.raises(InvalidCalculation, match=problem):
         CALCULATIONS[calculation].compute({"confidence": 0.9, **inputs})
+
+
+def test_check_refuses_the_name_of_a_built_in_programme(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(OWN.replace('"state-claims"', '"recovery"'), encoding="utf-8")
+    done = CliRunner().invoke(command, ["programmes", "check", str(file)])
+    assert (done.exit_code, 'jobsvc is called "recovery"' in done.output) == (1, True)
 
 
 def test_check_prints_differences(tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ class EqualPart:
         s of the errors; of a ratio, of q = E − (ΣE/ΣBV)·BV. :func:`equal_part` computes it.
     missing_units, missing_value : int, float
         Units that weren't available when the sample was drawn, and aren't in N_h and BV_h.
+    negative : int
+        Of the examined units, those with a book value below 0. Nothing is computed of it.
     """
 
     label: str = ""
@@ -79,6 +81,7 @@ class EqualPart:
     deviation: float = 0.0
     missing_units: int = 0
     missing_value: float = 0.0
+    negative: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +243,7 @@ def equal_part(
         examined_value=value,
         errors=wrong,
         deviation=float(np.std(spread, ddof=1)),
+        negative=int((book < 0.0).sum()),
     )
 
 
@@ -590,14 +594,15 @@ def _tolerable_of(inputs: _EvaluationInputs, value: float) -> float:
     if tolerable is None:
         check(
             0.0 < inputs.materiality <= MATERIALITY,
-            "The materiality is above 0 and at most 0.02 (section 4.9).",
+            "The materiality is above 0 and at most 0.02, a share of the book value, by "
+            "EGESIF_16-0014-01 (section 4.9).",
             "materiality",
         )
         tolerable = inputs.materiality * value
     check(tolerable > 0.0, "`tolerable` must be above 0.", "tolerable")
     check(
         tolerable <= MATERIALITY * value * (1.0 + ROUNDING),
-        "At most 2 % of the book value, {most}, is tolerable (section 4.9).",
+        "At most 2 % of the book value, {most}, is tolerable by EGESIF_16-0014-01 (section 4.9).",
         "tolerable",
         most=amount_text(MATERIALITY * value),
     )
