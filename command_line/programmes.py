@@ -92,10 +92,17 @@ def check(file: Path) -> None:
     """
     from dataclasses import asdict
 
+    from application.audit.programmes.catalogue import builtin_programmes
     from application.audit.programmes.examples import checked_examples
     from application.audit.programmes.reading import read_programme
 
     programme = read_programme(file.read_bytes(), file.name)
+    if any(each.name == programme.name for each in builtin_programmes()):
+        raise CommandFailed(
+            '{file}, name: a programme of jobsvc is called "{name}".',
+            file=file.name,
+            name=programme.name,
+        )
     examples = [asdict(each) for each in checked_examples(programme)]
     _print_examples(examples)
     wrong = sum(not each["is_reproduced"] for each in examples)

@@ -4340,6 +4340,7 @@ EVALUATION_PREDICATE = record(
     {
         "programme_rules": record(
             "calculation: text?; limit: text",
+            {"not_reproduced": integer(1)},
             least_rows=nullable(integer(1)),
             conclusions=members(
                 dict.fromkeys(("tolerable", "not_supported", "inconclusive", "statement"), text())
@@ -5184,6 +5185,7 @@ NOT_BY_PROGRAMME = (
     "the evaluation is by an audit programme ({}): its own figures and its conclusion are not "
     "recomputed"
 )
+NOT_REPRODUCED = "No conclusion. {reason} By its rule alone: {concluded}"
 WITHHELD_BY_RULE = (
     "No conclusion, as the limit of the programme may be too low. {reason} By its rule alone: "
     "{concluded}"
@@ -5287,7 +5289,7 @@ def errors_of_strata(
     for line, (places, rows) in zip(lines, strata, strict=True):
         book = [given.book[place] for place in places]
         wrong = [b - given.audit[place] for b, place in zip(book, places, strict=True)]
-        if by_strata and len(places) == rows:
+        if len(places) == rows:
             known += math.fsum(wrong)
             continue
         slope = math.fsum(wrong) / math.fsum(book) if is_ratio else 0.0
@@ -5313,10 +5315,12 @@ def errors_of_money(money: MonetaryResult, z: float) -> tuple[float, float, floa
             if a.stratum == number and not a.is_certain
             for _ in range(a.hits)
         ]
+        if not (taints or part.value):
+            continue  # all rows were always drawn
         interval = float(money.amount(part.value)) / len(taints)
         errors.append(interval * math.fsum(taints))
         squares.append(interval**2 * len(taints) * variance(taints))
-    single = interval if len(money.parts) == 1 else None
+    single = interval if len(squares) == 1 else None
     return known, math.fsum([known, *errors]), z * math.sqrt(math.fsum(squares)), single
 
 
@@ -5364,7 +5368,9 @@ def conclude_by_programme(evaluation: StatedEvaluation, due: dict[str, float]) -
     said = re.sub(figure, lambda found: words[found[1]], template)
     concluded: bool | None = {"tolerable": True, "not_supported": False}.get(verdict)
     own, sentence = evaluation.own or (None, "")
-    if concluded and most is not None and due.get("lower_limit", 0.0) < -most:
+    if "not_reproduced" in rules:  # how many of how many examples is the server's word
+        concluded, said = None, NOT_REPRODUCED.format(reason=REASON, concluded=said)
+    elif concluded and most is not None and due.get("lower_limit", 0.0) < -most:
         concluded, said = None, UNDERSTATED.format(concluded=said, **words)
     elif concluded and (not own or result["conclusion"]["is_tolerable"] is None):
         reason = sentence if own is False else REASON  # a reason is the server's word

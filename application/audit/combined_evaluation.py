@@ -30,7 +30,6 @@ from application.audit.evaluation.answer import ProgrammeResult
 from application.audit.evaluation.by_programme import OfKind
 from application.audit.evaluation.parameters import fitting_kind, misfits, signed_off
 from application.audit.evaluation.request import tolerable_amount
-from application.audit.programmes.examples import programme_doubts
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.requests.evaluate import (
@@ -281,7 +280,7 @@ def _by_programme(
         caveats=[
             *([uncovered] if uncovered and uncovered not in answer.caveats else []),
             *answer.caveats,
-            *programme_doubts(chosen.programme),
+            *found.caveats,
         ],
     )
 

@@ -53,9 +53,9 @@ def settled_together(
         return SettledTogether(given, given.confidence or DEFAULT_CONFIDENCE, None)
     library = library_of(service.settings)
     rules = [applied(library, given.programme, job, given.kind, given.estimator) for job in jobs]
-    chosen = rules[0]
+    chosen = next((each for each in rules if each.rule.steps == "several"), rules[0])
     programme, rule = chosen.programme, chosen.rule
-    if rule.periods is None or any(each.rule is not rule for each in rules):
+    if rule.periods is None or any(each.rule.periods != rule.periods for each in rules):
         has = [each.title for each in programme.file.evaluations if each.periods is not None]
         raise InvalidFindings(
             "The programme {name} has no evaluation of these samples together. It has those of "

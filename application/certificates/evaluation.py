@@ -19,6 +19,7 @@ from application.audit.evaluation import EvaluationAnswer, evaluate, request_of
 from application.audit.evaluation.request import SettledEvaluation
 from application.audit.items import ExaminedItem, book_values, drawn_book_column
 from application.audit.items import examined_items as items_of
+from application.audit.programmes.examples import not_reproduced
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids, ordinal_of, state_of
 from application.certificates.issuing import MAX_ATTEMPTS, current_issue
@@ -366,7 +367,9 @@ def _programme_rules(
     rule, file = request.programme.rule, request.programme.programme.file
     names = ("calculation", "limit", "least_rows")
     rules = {name: getattr(rule, name) for name in names}
-    return {"programme_rules": {**rules, "conclusions": file.conclusions.given()}}
+    rules["conclusions"] = file.conclusions.given()
+    wrong = not_reproduced(request.programme.programme)
+    return {"programme_rules": {**rules, **({"not_reproduced": wrong} if wrong else {})}}
 
 
 def _result(answer: EvaluationAnswer) -> dict[str, Any]:

@@ -760,6 +760,11 @@ BY_PROGRAMMES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     "without_doubts": ("programme_withheld", without_doubts, "evaluation_conclusion"),
     "against_the_kind": ("programme_money", without_doubts, "evaluation_conclusion"),
     "unknown_rule": ("programme_money", rule(more=1), "unknown_member"),
+    "concludes_by_a_wrong_example": (
+        "programme_tolerable",
+        rule(not_reproduced=1),
+        "evaluation_conclusion",
+    ),
 }
 """Changes of what a programme says, with their case and code."""
 

@@ -22,9 +22,10 @@ from contract.requests.evaluate import MONETARY_UNIT
 from contract.requests.programmes import ProgrammeEvaluation
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Assurance, Conclusion
-from estimation_engine.audit.assurance import Status
+from estimation_engine.audit.assurance import VARIABLES, Status
 from estimation_engine.audit.calculations import CALCULATIONS, Calculation, is_figure
 from estimation_engine.audit.conclusion import confidence_text, scoped
+from estimation_engine.audit.guidance.projections import EqualInputs, MoneyInputs
 from estimation_engine.audit.guidance.quantities import verdict_of
 from estimation_engine.errors import InvalidCalculation, InvalidFindings
 from lazy_dataclasses import dataclass
@@ -46,7 +47,13 @@ UNDERSTATED = (
 OF_KIND = Sentence(
     "The conclusion is by the programme. The other figures are those of this kind of evaluation."
 )
-CALCULATED = "This limit is computed by a formula of {document}. {statement}"
+NOT_REPRODUCED = "No conclusion. {reason} By its rule alone: {concluded}"
+CALCULATED = "This limit is computed by a formula of {document}. {statement} {assumption}"
+NEGATIVE = (
+    "{rows} examined {rows|row has a book value|rows have book values} below 0, which lower the "
+    "book value and what is tolerable of it. The formula is for positive amounts: negative units "
+    "are a population of their own. Draw the positive ones apart."
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class ByProgramme:
     result: ProgrammeResult
     conclusion: Conclusion | None
     assurance: Assurance
+    caveats: Sequence[str]
 
 
 def by_programme(
@@ -105,7 +113,7 @@ def by_programme(
         assurance=found.assurance,
         conclusion=found.conclusion,
         programme=found.result,
-        caveats=[*evaluated.caveats, *programme_doubts(chosen.programme)],
+        caveats=[*evaluated.caveats, *found.caveats],
         notes=[*evaluated.notes, *([OF_KIND] if calculation else [])],
     )
 
@@ -126,7 +134,11 @@ def calculated(
     """
     found = _computed(calculation, inputs)
     figures = {name: value for name, value in vars(found).items() if is_figure(value)}
-    return concluded(chosen, own, figures, paragraph, calculation, found.notes)
+    result = concluded(chosen, own, figures, paragraph, calculation, found.notes)
+    negative = sum(each.negative for each in inputs.parts) if isinstance(inputs, EqualInputs) else 0
+    if not negative:
+        return result
+    return replace(result, caveats=[*result.caveats, Sentence(NEGATIVE, rows=negative)])
 
 
 def concluded(
@@ -158,6 +170,7 @@ def concluded(
         result,
         None if verdict is None else _conclusion(chosen, own, figures, verdict, places),
         own.assurance if calculation is None else _assurance(chosen, calculation, own.assurance),
+        programme_doubts(chosen.programme),
     )
 
 
@@ -236,6 +249,9 @@ def _conclusion(
     template: str = getattr(chosen.programme.file.conclusions, verdict)
     is_tolerable = {"tolerable": True, "not_supported": False}.get(verdict)
     lower, of_kind = figures.get("lower_limit"), own.conclusion
+    for doubt in programme_doubts(chosen.programme):
+        withheld = {"concluded": Sentence(template, **parameters), "reason": doubt}
+        return Conclusion(None, *scoped(NOT_REPRODUCED, withheld, own.scope))
     if is_tolerable and lower is not None and lower < -known["tolerable"]:
         parameters["concluded"] = Sentence(template, **parameters)
         return Conclusion(None, *scoped(UNDERSTATED, parameters, own.scope))
@@ -249,6 +265,15 @@ def _conclusion(
 def _assurance(chosen: AppliedProgramme, calculation: Calculation, of_kind: Assurance) -> Assurance:
     """What holds up a limit of a calculation: custom, unless the sample itself is in doubt."""
     source = chosen.programme.file.source
+    if of_kind.status == "proved":
+        return of_kind  # all rows were examined
     status: Status = "can_fail" if of_kind.status == "can_fail" else "customary"
-    sentence = Sentence(CALCULATED, document=source.document, statement=source.statement)
+    # The kind of evaluation has a bound by units; these formulas are normal, as its limits of rows.
+    assumed = VARIABLES if calculation.inputs is MoneyInputs else of_kind
+    sentence = Sentence(
+        CALCULATED,
+        document=source.document,
+        statement=source.statement,
+        assumption=Sentence(assumed.sentence),
+    )
     return Assurance(status, sentence, calculation.source)

@@ -234,7 +234,8 @@ def _planned_errors(
     check(book_value > 0.0, "`book_value` must be above 0.", "book_value")
     check(
         0.0 < materiality <= MATERIALITY,
-        "The materiality is above 0 and at most 0.02 (section 4.9).",
+        "The materiality is above 0 and at most 0.02, a share of the book value, by "
+        "EGESIF_16-0014-01 (section 4.9). `size_poisson` takes more.",
         "materiality",
     )
     check(
