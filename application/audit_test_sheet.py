@@ -12,11 +12,13 @@ from typing import Any
 from application.audit.paper_template import cover_blocks
 from application.audit_tests import AuditTestAnswer
 from application.table_views import view_page
-from contract.columns import is_identifier_name
+from contract.columns import amount_of, is_identifier_name
 from contract.declarations import declared
 from contract.fields import Choice, Items
 from contract.requests.audit_tests import (
+    AMOUNT_FIGURES,
     AUDIT_TESTS,
+    NUMBERS_OF_ROWS,
     WEEKDAYS,
     AuditTestRequest,
     OtherTableRequest,
@@ -53,8 +55,6 @@ PAPER_ROWS, PAPER_COLUMNS = 200, 20
 MAX_BARS = 90
 MAX_RANGES = 12
 SHARES = ("share", "expected_share")
-AMOUNTS = ("amount", "extra_amount")
-"""Figures that are exact amounts as texts."""
 WORDS = ("weekday", "sign")
 REASON_WORDS = (
     *("posted before, dated after", "posted after, dated before"),
@@ -62,8 +62,6 @@ REASON_WORDS = (
     *WEEKDAYS,
 )
 """Words in columns of reasons, which papers translate; the result has them in English."""
-NUMBERS_OF_ROWS = ("first", "last")
-"""Numbers that name a row, as those of documents do: they have no separators."""
 TONES = {"checked": "good", "not_met": "bad", "unchecked": "warn"}
 """The tones of the states of an assumption."""
 
@@ -120,8 +118,8 @@ def figure_table(table: FigureTable) -> Table:
 
 
 def _figure_cell(figure: AuditFigure) -> Cell:
-    if isinstance(figure.value, str) and figure.name in AMOUNTS:
-        return _amount_cell(figure.value)
+    if isinstance(figure.value, str) and figure.name in AMOUNT_FIGURES:
+        return amount_of(figure.value)
     if isinstance(figure.value, str) and figure.name == "weekdays":
         days = [Sentence(day.capitalize()) for day in figure.value.split(", ") if day]
         return Sentence.joined(days, ", ")
@@ -134,20 +132,13 @@ def _cell(name: str, value: Any) -> Cell:
         cell = Sentence("Yes") if value else Sentence("No")
     elif isinstance(value, float):
         cell = Percent(value) if name in SHARES else Estimated(value, 4)
-    elif isinstance(value, str) and name in AMOUNTS:
-        cell = _amount_cell(value)
+    elif isinstance(value, str) and name in AMOUNT_FIGURES:
+        cell = amount_of(value)
     elif isinstance(value, str) and name in WORDS:
         cell = Sentence(value.capitalize())
     elif name in NUMBERS_OF_ROWS and value is not None:
         cell = str(value)
     return cell
-
-
-def _amount_cell(text: str) -> Decimal:
-    """An amount with two decimals at least; those of a DOUBLE are shown as far as they aren't 0."""
-    whole, _, places = text.partition(".")
-    places = f"{places[:2]:0<2}{places[2:].rstrip('0')}" if places else ""
-    return Decimal(f"{whole}.{places}" if places else whole)
 
 
 Tables = Mapping[str, FigureTable]
@@ -404,5 +395,5 @@ def _found_cell(column: Column, value: Any, amount: str | None) -> Cell:
         return str(value)
     if kind.is_float:
         exact = Decimal(str(value))
-        return exact if not exact.is_finite() else _amount_cell(f"{exact:f}")
+        return exact if not exact.is_finite() else amount_of(f"{exact:f}")
     return str(value) if kind.is_integer and column.name != amount else Decimal(str(value))

@@ -13,6 +13,7 @@ from contract.fields import (
     CONFIDENCE,
     Choice,
     Count,
+    DatasetId,
     Flag,
     Items,
     Mapped,
@@ -106,6 +107,8 @@ def _type_of(kind: Any) -> Any:
             return reader_of(kind)
         case Written():
             return reader(kind.how)  # the server checks the bounds
+        case DatasetId():
+            return str
         case Count(bounds):
             least, most = bounds.least, bounds.most
             return WholeNumber(

@@ -130,7 +130,7 @@ def require_columns(client: ApiClient, dataset: str, off: bool) -> Any:
 def _print_key(found: dict[str, Any]) -> None:
     numbered = ", equal keys numbered" if found["duplicates"] == "number" else ""
     columns = ", ".join(found["columns"])
-    print_line(f"Row key of {found['table_key']}: {columns}{numbered}.")
+    print_line(f"Row key of {found['table_key']}: {columns}{numbered}")
     for version in found.get("versions", ()):
         change = f" {version['change']}" if version["change"] else ""
         print_line(f"{version['commit_id'][:12]}  {version['text']}{change}")

@@ -157,7 +157,7 @@ def print_preview(preview: dict[str, Any], are_required: bool) -> None:
         )
         if table["row_key"]:
             options = " ".join(f"--row-key {shlex.quote(each)}" for each in table["row_key"])
-            print_line(f"Unique in these rows; declare it as the row key with {options}.")
+            print_line(f"Unique in these rows; declare it as the row key: {options}")
         print_totals(table)
         for note in table["notes"]:
             print_line(f"Note: {note}")
@@ -337,7 +337,7 @@ def print_version(job: dict[str, Any], columns: Columns) -> None:
         if key := table.get("row_key"):
             columns_of_key = ", ".join(key["columns"])
             text = with_names(key["text"], "--{}".format)
-            print_line(f"Row key of {table['key']}: {columns_of_key}. {text}")
+            print_line(f"Row key of {table['key']}: {columns_of_key} – {text}")
 
 
 def _print_import(job: dict[str, Any], changes: dict[str, Any] | None) -> None:

@@ -12,15 +12,16 @@ from command_line.contract_options import with_request
 from command_line.exploring import result_path
 from command_line.options import (
     BATCH,
-    JOB,
     NEW_FILE,
     OUTPUT,
     body_of,
     format_by_ending,
+    job_id_prefix,
     limit_option,
     printed,
 )
 from command_line.output import (
+    CommandFailed,
     Printed,
     output_file,
     print_line,
@@ -28,7 +29,14 @@ from command_line.output import (
     print_table,
     written,
 )
-from contract.requests.audit_tests import AUDIT_TESTS, AuditTestKind, AuditTestPaperRequest
+from contract.columns import amount_of
+from contract.requests.audit_tests import (
+    AMOUNT_FIGURES,
+    AUDIT_TESTS,
+    NUMBERS_OF_ROWS,
+    AuditTestKind,
+    AuditTestPaperRequest,
+)
 from contract.words import ASSUMPTION_STATES
 from domain_errors import counted
 
@@ -42,7 +50,7 @@ EXAMPLES = {
     "cutoff": "payables --posting-column posted --document-column delivered "
     "--cutoff 2025-12-31 --days 10",
     "weekend": "payables --date-column posted --country DE --subdivision BY",
-    "unmatched": "payments --column invoice --other-dataset 7 --direction both",
+    "unmatched": "payments --column invoice --other-dataset invoices --direction both",
 }
 
 
@@ -61,8 +69,12 @@ def _add(kind: AuditTestKind) -> None:
         client: ApiClient, dataset: str, limit: int, output: Path | None, **fields: Any
     ) -> Printed:
         base = f"/api/datasets/{client.dataset_id(dataset)}/audit-tests"
+        body = body_of(fields)
+        other = body.get("other", {})
+        if "dataset_id" in other:
+            other["dataset_id"] = client.dataset_id(other["dataset_id"])
         with output_file(output) as file:
-            job = client.run_job(f"{base}/{kind.name}", body_of(fields), "Testing")
+            job = client.run_job(f"{base}/{kind.name}", body, "Testing")
             if file is not None:
                 client.download_rows(job["id"], result_path(job), file)
         found = client.get(f"/api/exploration/jobs/{job['id']}/audit-test")
@@ -70,7 +82,7 @@ def _add(kind: AuditTestKind) -> None:
         return Printed(found, lambda found: _print_test(found, rows), output)
 
     run.__doc__ = (
-        f"{kind.finds}\n\nThe dataset is given by name or id.\n\n\b\n"
+        f"{kind.finds}\n\nDatasets are given by name or id.\n\n\b\n"
         f"jobsvc test {kind.name} {EXAMPLES[kind.name]}"
     )
     command = printed()(run)
@@ -90,24 +102,38 @@ for _kind in AUDIT_TESTS.values():
 
 
 @test_command.command("paper")
-@JOB
+@click.argument("test", metavar="JOB_OR_REF")
+@click.option("--dataset", help="Name or id of the dataset that has the ref.")
 @click.option(
     "--output", required=True, type=NEW_FILE, help="A file that ends with .html or .xlsx."
 )
 @with_request(AuditTestPaperRequest)
 @printed()
-def paper(client: ApiClient, job_id: str, output: Path, **query: Any) -> Printed:
+def paper(client: ApiClient, test: str, dataset: str | None, output: Path, **query: Any) -> Printed:
     """Write the paper of a test that was run.
 
     It has parameters, assumptions, figures and the first found rows.
 
     \b
     jobsvc test paper 917f045a --output paper.html
+    jobsvc test paper expl-twice --dataset payables --output paper.html
     """
     kind = format_by_ending(output, "html", "xlsx")
+    if dataset is None and test.startswith("expl-"):
+        raise click.BadParameter("A ref needs --dataset.")
+    job_id = _job_of_ref(client, dataset, test) if dataset else job_id_prefix(test)
     path = f"/api/exploration/jobs/{job_id}/audit-test/paper"
     client.save(path, output, format=kind, **body_of(query))
     return written(output, "Paper")
+
+
+def _job_of_ref(client: ApiClient, dataset: str, ref: str) -> str:
+    """The id of the test whose result is a ref."""
+    query = {"dataset_id": client.dataset_id(dataset), "run_type": "exploration"}
+    for job in client.all_of("/api/jobs", "jobs", **query):
+        if job["output_name"] is not None and ref == f"expl-{job['output_name']}":
+            return str(job["id"])
+    raise CommandFailed("The dataset has no test with the ref {ref}.", ref=ref)
 
 
 def _print_test(found: dict[str, Any], rows: dict[str, Any] | None) -> None:
@@ -118,7 +144,8 @@ def _print_test(found: dict[str, Any], rows: dict[str, Any] | None) -> None:
             f"{counted(each['rows'], 'row')} not tested: {each['column']}: {each['reason']}."
         )
     print_table(
-        ("figure", "value"), [(each["title"], _text(each["value"])) for each in found["figures"]]
+        ("figure", "value"),
+        [(each["title"], _text(each["name"], each["value"])) for each in found["figures"]],
     )
     for table in found["tables"]:
         if table["rows"]:
@@ -129,7 +156,7 @@ def _print_test(found: dict[str, Any], rows: dict[str, Any] | None) -> None:
                 for name, title in table["columns"].items()
                 if any(row[name] is not None for row in table["rows"])
             }
-            lines = [[_text(row[name]) for name in columns] for row in table["rows"]]
+            lines = [[_text(name, row[name]) for name in columns] for row in table["rows"]]
             print_table(tuple(columns.values()), lines)
         if table["total"] > len(table["rows"]):
             print_line(f"These are the first {len(table['rows']):,} of {table['total']:,}.")
@@ -150,9 +177,13 @@ def _print_test(found: dict[str, Any], rows: dict[str, Any] | None) -> None:
     )
 
 
-def _text(value: Any) -> Any:
+def _text(name: str, value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name in NUMBERS_OF_ROWS:
+        return str(value)
+    if isinstance(value, str) and name in (*AMOUNT_FIGURES, "missing"):
+        return f"{amount_of(value):,f}"
     return f"{value:.6g}" if isinstance(value, float) else value

@@ -157,6 +157,16 @@ def is_identifier_name(name: str) -> bool:
     return _IDENTIFIER.search(_CAMEL.sub(r"\1 \2", name)) is not None
 
 
+def amount_of(text: str) -> Decimal:
+    """An exact amount with two decimals at least; further ones as far as they aren't 0.
+
+    >>> str(amount_of("2760465.5800")), str(amount_of("7.5")), str(amount_of("12"))
+    ('2760465.58', '7.50', '12')
+    """
+    whole, _, places = text.partition(".")
+    return Decimal(f"{whole}.{places[:2]:0<2}{places[2:].rstrip('0')}" if places else whole)
+
+
 DOUBLE_DIGITS = 15
 LARGEST_PLAIN = 1e21
 

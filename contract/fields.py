@@ -6,8 +6,10 @@ of the API has its own types, which :mod:`http_api.schemas.contract` checks by t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, dataclass_transform, get_args
 
@@ -120,6 +122,26 @@ class EndTime(Time):
     """The exclusive end of a period; a day without a time includes that day."""
 
 
+class Day(Text):
+    """A day such as 2025-12-31, also as written in German: 31.12.2025."""
+
+    least: int = 8
+    most: int = 10
+    metavar: str | None = "DATE"
+
+    def read(self, text: str) -> str:
+        """The day in ISO 8601."""
+        written = re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text, re.ASCII)
+        try:
+            if written is not None:
+                return date(*map(int, written.group(3, 2, 1))).isoformat()
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            raise InvalidRequest(
+                "{text} is no day such as 2025-12-31 or 31.12.2025.", text=text[:20]
+            ) from None
+
+
 class ColumnName(Text):
     """The name of a column."""
 
@@ -205,6 +227,12 @@ class Count(Kind):
 
 class LongCount(Count):
     """A whole number of up to 64 bits, or its digits as text: JavaScript has 53 bits."""
+
+
+class DatasetId(Count):
+    """The id of a dataset; commands also take its name."""
+
+    metavar: str | None = "DATASET"
 
 
 class Number(Kind):
@@ -305,11 +333,12 @@ MARGIN = Written(number_of, ABOVE_ZERO)
 
 
 class Items(Kind):
-    """A list of values of one kind."""
+    """A list of values of one kind; ``refusal`` is the sentence about one that is too short."""
 
     of: Kind
     most: int
     least: int = 0
+    refusal: str | None = None
 
     @property
     def json_type(self) -> str:  # type: ignore[override]

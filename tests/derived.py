@@ -71,7 +71,8 @@ def _value(own: Declared) -> str:
     if own.is_required:
         parts.append("required")
     elif own.default not in (None, (), {}, False, kinds.NOT_GIVEN):
-        parts.append(f"default `{own.default}`")
+        values = own.default if isinstance(own.default, tuple) else (own.default,)
+        parts.append(f"default {', '.join(f'`{value}`' for value in values)}")
     return ", ".join(part for part in parts if part)
 
 
@@ -81,6 +82,10 @@ def _kind(kind: kinds.Kind) -> str:
             return ", ".join(f"`{value}`" if value else "empty" for value in titles)
         case kinds.ColumnName():
             return "column"
+        case kinds.Day():
+            return "day"
+        case kinds.DatasetId():
+            return "id; in commands also a name"
         case kinds.Count(bounds) | kinds.Number(bounds):
             return _bounds(bounds)
         case kinds.Written(_, bounds):
@@ -89,7 +94,7 @@ def _kind(kind: kinds.Kind) -> str:
             return "true or false"
         case kinds.Items(of, most):
             inner = "object" if isinstance(of, kinds.Part) else _kind(of)
-            return f"up to {most:,}: {inner}"
+            return f"up to {most:,}: {inner}" if inner else f"up to {most:,}"
         case kinds.Mapped(_, most):
             return f"up to {most:,}: text by name"
         case kinds.RowFilterKind():

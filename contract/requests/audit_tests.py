@@ -24,7 +24,9 @@ from contract.fields import (
     Choice,
     ColumnName,
     Count,
+    DatasetId,
     DateColumn,
+    Day,
     Exact,
     Flag,
     Items,
@@ -51,10 +53,12 @@ from lazy_dataclasses import dataclass
 MAX_TEST_COLUMNS = 20
 FOUND, NOT_FOUND = "found", "not found"
 """The marks of rows in a marked copy of a table."""
+AMOUNT_FIGURES = ("amount", "extra_amount")
+"""Figures of tests that are exact amounts as texts."""
+NUMBERS_OF_ROWS = ("first", "last")
+"""Figures that name a row, as numbers of documents do: they have no separators."""
 MAX_DAYS = 3_660
 MAX_HOLIDAYS = 1_000
-DAY = Text(10, 10, "DATE")
-"""A day such as 2025-12-31."""
 Columns = Items(ColumnName(), MAX_TEST_COLUMNS)
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
@@ -79,15 +83,6 @@ TimeZone = Annotated[
         "of other columns are taken as they are."
     ),
 ]
-
-
-def _require_day(field_name: str, text: str) -> None:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise RefusedField(
-            field_name, "{text} is no day such as 2025-12-31.", text=text[:20]
-        ) from None
 
 
 def _has_columns(given: Mapping[str, Any]) -> None:
@@ -116,13 +111,6 @@ def _has_a_distance(given: Mapping[str, Any]) -> None:
         raise RefusedField(
             "amount_difference", "`amount_column` needs `amount_difference` or `amount_share`."
         )
-
-
-def _days_are_days(given: Mapping[str, Any]) -> None:
-    if "cutoff" in given:
-        _require_day("cutoff", given["cutoff"])
-    for text in given.get("holidays", ()):
-        _require_day("holidays", text)
 
 
 def _days_are_of_years(given: Mapping[str, Any]) -> None:
@@ -322,7 +310,7 @@ class BenfordRequest(AuditTestRequest):
 class CutoffRequest(AuditTestRequest):
     """Rows posted near a date whose document is on the other side of it."""
 
-    rules = (_days_are_days, _days_are_of_years, _zone_is_known)
+    rules = (_days_are_of_years, _zone_is_known)
 
     posting_column: Annotated[
         str, DateColumn(), Title("Posting dates"), Help("The column of posting dates.")
@@ -334,7 +322,7 @@ class CutoffRequest(AuditTestRequest):
         Help("The column of the dates of documents, deliveries or services."),
     ]
     cutoff: Annotated[
-        str, DAY, Title("Last day of the period"), Help("The last day of the period: 2025-12-31.")
+        str, Day(), Title("Last day of the period"), Help("The last day of the period: 2025-12-31.")
     ]
     days: Annotated[
         int,
@@ -348,7 +336,7 @@ class CutoffRequest(AuditTestRequest):
 class WeekendRequest(AuditTestRequest):
     """Rows posted on weekends and holidays."""
 
-    rules = (_days_are_days, _zone_is_known, _days_or_holidays)
+    rules = (_zone_is_known, _days_or_holidays)
 
     date_column: Annotated[
         str, DateColumn(), Title("Dates"), Help("The column of dates, or of times.")
@@ -362,7 +350,7 @@ class WeekendRequest(AuditTestRequest):
     ] = ("saturday", "sunday")
     holidays: Annotated[
         Sequence[str],
-        Items(DAY, MAX_HOLIDAYS),
+        Items(Day(), MAX_HOLIDAYS),
         Option("--holiday"),
         Help("Further days that are found, such as 2025-12-24."),
     ] = ()
@@ -388,10 +376,10 @@ class OtherTableRequest(Request):
 
     dataset_id: Annotated[
         int | None,
-        Count(Bounds(1, 2**31 - 1)),
+        DatasetId(Bounds(1, 2**31 - 1)),
         Title("Dataset"),
         Option("--other-dataset"),
-        Help("The id of its dataset; by default this one."),
+        Help("Its dataset; by default this one."),
     ] = None
     source_ref: Annotated[
         str,
@@ -416,7 +404,7 @@ class UnmatchedRequest(AuditTestRequest):
 
     columns: Annotated[
         Sequence[str],
-        Items(ColumnName(), MAX_TEST_COLUMNS, 1),
+        Items(ColumnName(), MAX_TEST_COLUMNS, 1, "Name a column in `columns`."),
         Option("--column"),
         Help("The columns by which the rows of both tables are matched."),
     ]

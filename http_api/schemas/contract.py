@@ -28,6 +28,7 @@ from http_api.schemas.base import PageOut, PlainSchema, StrictQuery, StrictSchem
 from http_api.schemas.fields import (
     NUMBER_OR_TEXT,
     BoundedList,
+    DayField,
     EndTimestamp,
     LongInteger,
     Message,
@@ -396,6 +397,9 @@ FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
     kinds.BreakKind: lambda _, options: BreakField(**options),
     kinds.SizeKind: lambda kind, options: SizeField(validate=_range(kind.bounds), **options),
     kinds.SeedKind: lambda _, options: SeedField(allow_none=True, **options),
+    kinds.Day: lambda kind, options: DayField(
+        kind, validate=TextLength(kind.least, kind.most), **options
+    ),
     kinds.Text: lambda kind, options: text(kind.least, kind.most, **options),
     kinds.Name: _name,
     kinds.OneOrMore: _OneOrMore,
@@ -419,7 +423,7 @@ FIELDS: dict[type[Any], Callable[[Any, dict[str, Any]], fields.Field[Any]]] = {
         kind.how, validate=_range(kind.bounds, kind.refusal), **options
     ),
     kinds.Items: lambda kind, options: BoundedList(
-        _field(kind.of, {}), least=kind.least, most=kind.most, **options
+        _field(kind.of, {}), least=kind.least, most=kind.most, refusal=kind.refusal, **options
     ),
     kinds.Mapped: _mapped,
     kinds.Names: lambda kind, options: BoundedList(text(), most=kind.most, **options),

@@ -17,7 +17,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from contract.column_lists import listed_names
-from contract.fields import Password, StartKind
+from contract.fields import Day, Password, StartKind
 from contract.numbers import number_of
 from domain_errors import InvalidRequest, render
 from sampling_engine import MAX_SEED_LENGTH
@@ -227,16 +227,40 @@ class StrictBoolean(Described, fields.Boolean):
         return value
 
 
+class DayField(StrictString):
+    """A day, read as ISO 8601."""
+
+    def __init__(self, kind: Day, **options: Any) -> None:
+        super().__init__(**options)
+        self._kind = kind
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        try:
+            return self._kind.read(super()._deserialize(value, attr, data, **kwargs))
+        except InvalidRequest as error:
+            raise invalid(error.template, **error.parameters) from None
+
+
 class BoundedList(Described, fields.List[Any]):
     """A JSON list with a maximum length, checked before its items."""
 
-    def __init__(self, inner: Any, *, least: int = 0, most: int, **options: Any) -> None:
+    def __init__(
+        self,
+        inner: Any,
+        *,
+        least: int = 0,
+        most: int,
+        refusal: str | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(inner, validate=validate.Length(least or None, most), **options)
-        self._most = most
+        self._least, self._most, self._refusal = least, most, refusal
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > self._most:
             raise invalid("Longer than maximum length {maximum}.", maximum=self._most)
+        if self._refusal is not None and isinstance(value, list) and len(value) < self._least:
+            raise invalid(self._refusal)
         return super()._deserialize(value, attr, data, **kwargs)
 
 

@@ -17,14 +17,14 @@ def ledger(run: Run, tmp_path: Path) -> Path:
     file = tmp_path / "ledger.csv"
     file.write_text("\n".join(["document,amount", *lines]) + "\n")
     imported = run("import", str(file), "--dataset", "Ledger").stdout
-    assert "Row key of primary: document. Unique in the first rows; not declared." in imported
+    assert "Row key of primary: document – Unique in the first rows; not declared." in imported
     return file
 
 
 def test_a_key_is_declared_shown_and_deleted(run: Run, ledger: Path) -> None:
     assert "has no row key" in run("row-key", "Ledger", code=1).stderr
     declared = run("row-key", "Ledger", "document").stdout
-    assert "Row key of primary: document.\n" in declared
+    assert "Row key of primary: document\n" in declared
     assert "Each row has a key of its own." in declared
     refused = run("row-key", "Ledger", "amont", code=1).stderr
     assert 'There is no column "amont". Did you mean "amount"?' in refused
@@ -35,16 +35,16 @@ def test_a_key_is_declared_shown_and_deleted(run: Run, ledger: Path) -> None:
     assert "New keys: 2. Gone: 0. Kept: 100." in shown.stdout
     assert "1 of 2 versions." in shown.stderr
     assert "Give the columns" in run("row-key", "Ledger", "--duplicates", "number", code=2).stderr
-    assert "Row key of primary: document." in run("row-key", "Ledger", "--delete").stdout
+    assert "Row key of primary: document\n" in run("row-key", "Ledger", "--delete").stdout
     assert "has no row key" in run("row-key", "Ledger", "--delete", code=1).stderr
 
 
 def test_an_import_declares_a_key_that_commands_take(run: Run, ledger: Path) -> None:
     preview = run("import", str(ledger), "--preview").stdout
-    assert "declare it as the row key with --row-key document." in preview
+    assert "declare it as the row key: --row-key document\n" in preview
     options = ("--dataset", "Ledger", "--row-key", "document")
     assert (
-        "Row key of primary: document. Each row has" in run("import", str(ledger), *options).stdout
+        "Row key of primary: document – Each row has" in run("import", str(ledger), *options).stdout
     )
     drawn = run("sample", "Ledger", "--size", "5", "--seed", "7", "--json")
     sample = str(json.loads(drawn.stdout)["id"])

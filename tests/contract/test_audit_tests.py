@@ -108,6 +108,8 @@ def test_numbers_beyond_doubles_are_texts(server: LiveServer) -> None:
         ("weekend", {"date_column": "posted", "holidays": ["2025-02-30"]}, "holidays"),
         ("unmatched", {"columns": ["vendor"], "other": {"source_ref": "none"}}, "other"),
         ("unmatched", {"columns": ["vendor"], "other": {}}, "other"),
+        ("unmatched", {"columns": [], "other": {"source_ref": "none"}}, "columns"),
+        ("weekend", {"date_column": "posted", "holidays": ["31.2.2025"]}, "holidays"),
         (
             "unmatched",
             {"columns": ["vendor"], "other": {}, "direction": "other", "amount_column": "amount"},
@@ -122,6 +124,18 @@ def test_a_refusal_names_the_field(
     refused = server.admin.post(f"/api/datasets/{ledger}/audit-tests/{test}", json=body)
     assert refused.status_code in (404, 422), refused.text
     assert field in refused.json()["errors"][0]["loc"], refused.text
+
+
+def test_an_empty_list_of_columns_says_what_to_do(server: LiveServer, ledger: int) -> None:
+    path = f"/api/datasets/{ledger}/audit-tests/unmatched"
+    refused = server.admin.post(path, json={"columns": [], "other": {}}).json()
+    assert refused["errors"][0]["msg"] == "Name a column in columns."
+
+
+def test_days_are_read_as_they_are_written_in_german(server: LiveServer, ledger: int) -> None:
+    columns = {"posting_column": "posted", "document_column": "posted"}
+    job = server.audit_test(ledger, "cutoff", {**columns, "cutoff": "6.1.2025", "days": 9})
+    assert answer(server, job)["parameters"]["cutoff"] == "2025-01-06"
 
 
 def test_the_same_request_gives_the_same_test(server: LiveServer, ledger: int) -> None:

@@ -23,12 +23,12 @@ from service.tables.row_names import key_of_job
 from storage.jobs.jobs import JobRecord
 
 ROW_UNIT = "A row of the table {table}."
-NAMED_UNIT = "A row of the table {table}, named by {key}."
+NAMED_UNIT = "A row of the table {table}; {key} names it."
 MONEY_UNIT = (
     "A monetary unit of the column {column} of the table {table}: the row that has a selected unit "
     "is examined as a whole."
 )
-CLUSTER_UNIT = "The rows of the table {table} that have one value of {column}."
+CLUSTER_UNIT = "The rows of the table {table} whose {column} is the same."
 WHOLE_POPULATION = "All rows of the table {table} of the dataset {dataset}."
 REST_POPULATION = "Rows of the table {table} of the dataset {dataset}."
 WITHOUT_EXCLUDED = "Without {excluded}."
