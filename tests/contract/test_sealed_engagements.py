@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -188,6 +190,18 @@ def test_the_ledger_has_the_digest_of_the_seal(sealed: EngagementScene) -> None:
     assert [each["role"] for each in seal.json()["team"]] == [
         *("partner", "partner", "reviewer", "preparer")
     ]
+
+
+def test_the_evidence_has_the_seal_for_who_can_see_the_engagement(
+    sealed: EngagementScene,
+) -> None:
+    for name, due in (("partner", True), ("outsider", False)):
+        content = sealed.people[name].get(f"{sealed.sample}/evidence").content
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert ("seal.json" in archive.namelist()) is due
+            if due:
+                seal = sealed.people[name].get(f"{sealed.path}/seal").content
+                assert archive.read("seal.json") == seal
 
 
 @pytest.mark.parametrize("what", SEALED)
