@@ -296,10 +296,17 @@ def test_a_seal_needs_papers_of_the_present_facts_and_team(server: LiveServer) -
     assert (facts["client_name"], facts["period_to"]) == ("Other Ltd", "2026-06-30")
 
 
-def page(scene: EngagementScene, name: str) -> str:
+def test_the_page_of_a_sample_names_its_engagement(sealed: EngagementScene) -> None:
+    path = f"/jobs/{sealed.sample.rpartition('/')[2]}"
+    assert f"Part of engagement {sealed.id}, " in page(sealed, "partner", path)
+    assert "Part of engagement" not in page(sealed, "outsider", path)
+
+
+def page(scene: EngagementScene, name: str, path: str | None = None) -> str:
     secret = scene.people[name].headers["Authorization"].removeprefix("Bearer ")
     cookie = {"Cookie": f"{COOKIE}={secret}"}
-    answer = scene.server.client(None).get(f"/engagements/{scene.id}", headers=cookie)
+    place = path or f"/engagements/{scene.id}"
+    answer = scene.server.client(None).get(place, headers=cookie)
     assert answer.status_code == 200
     return answer.text
 
