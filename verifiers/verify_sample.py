@@ -6,8 +6,8 @@ Usage: python verify_sample.py FOLDER_OR_ZIP [--key FILE_OR_HEX] [--data FILE] [
        [--proofs FILE] [--json]
 
 The folder or ZIP file has certificate.json, public-key.txt and sample.csv, and maybe
-sample.parquet, data.csv, ledger.json, proofs.json, evaluation.json, and the folders papers and
-attachments. --certificate, --evaluation, --sample and --parquet give the other files singly. The
+sample.parquet, data.csv, ledger.json, proofs.json, evaluation.json, seal.json, and the folders
+papers and attachments. --certificate, --evaluation, --sample and --parquet give files singly. The
 program follows the page "Certificates: the format" (version 1). The exit code is 0 for accepted,
 1 for refused, 2 for wrong usage or a file that can't be read, and 3 for superseded: the certificate
 holds, but the ledger has a replacement that followed.
@@ -59,6 +59,7 @@ Codes of refusals:
 | evaluation_review, evaluation_ledger | the steps of the review; its entry in the ledger |
 | evaluation_figure, evaluation_conclusion | a figure that the findings don't give; the conclusion |
 | evaluation_paper, evaluation_attachment | a paper, or an attached file, that isn't stated |
+| seal | seal.json isn't that of the ledger, or isn't of this sample |
 | proof_ordinal, proof_missing | row proofs: an ordinal; a row of the sample without a proof |
 """
 
@@ -102,6 +103,7 @@ LIMITS = {  # bytes of each file
     "data": 1 << 30,
     "ledger": 128 << 20,
     "proofs": 256 << 20,
+    "seal": 64 << 20,
 }
 MAX_STEPS = 2_000_000  # places of an order that one run looks at, per round
 
@@ -4861,6 +4863,38 @@ def check_without_evaluation(case: Case) -> None:
         report.skipped(EVALUATION, f"{_counted(len(attached), 'attached file')}: {reason}")
 
 
+SEAL = members(
+    more=True,
+    engagement=members(more=True, id=integer()),
+    samples=items(members(more=True, job_id=text(), paper_sha256=nullable(HASH))),
+    sealed_by=text(),
+)
+
+
+def check_seal(case: Case) -> None:
+    """Compare the seal of the engagement with the ledger, and its paper of the sample."""
+    content, job = case.files["seal"], case.predicate["job"]["id"]
+    seal = parse_canonical(content, "seal.json")
+    SEAL(seal, "seal")
+    papers = {each["job_id"]: each["paper_sha256"] for each in seal["samples"]}
+    require(job in papers, "seal", "This sample isn't in it.")
+    if case.ledger is None:
+        raise NotCheckable("ledger.json, which has its SHA-256, wasn't given")
+    number = seal["engagement"]["id"]
+    about = [e for e in case.entries("engagement") if e["body"]["engagement_id"] == number]
+    own = [e for e in about if e["body"]["step"] == "sealed" and e["actor"] == seal["sealed_by"]]
+    own = [e for e in own if e["body"]["seal_sha256"] == sha256(content)]
+    require(own, "seal", "The ledger has no entry of it.")
+    issued = [e for e in case.own_entries("paper") if e["number"] < own[-1]["number"]]
+    good = papers[job] == (issued[-1]["body"]["sha256"] if issued else None)
+    require(good, "seal", "Its paper of this sample isn't the newest one of the ledger.")
+    said = f"the engagement was sealed by {own[-1]['actor']}, {own[-1]['recorded_at']}"
+    case.report.checked(EVALUATION, f"{said}: the ledger has the seal")
+    if about[-1] is not own[-1]:
+        step, at = about[-1]["body"]["step"], about[-1]["recorded_at"]
+        case.report.claimed(EVALUATION, f"that this seal still holds: {step} again, {at}")
+
+
 def check_books(evaluation: StatedEvaluation) -> None:
     """Compare the book values with the sample and the data, where these show them."""
     case, column = evaluation.case, evaluation.stated["book_column"]
@@ -7009,6 +7043,8 @@ def _verify_levels(case: Case) -> None:
             case,
             say=False,
         )
+    if "seal" in case.files:
+        report.run(EVALUATION, "the seal of the engagement", check_seal, case, say=False)
     if predicate["plan"] is not None:
         report.run("L4", "the plan's text and digest", check_plan, case)
     with report.check("L4", "the seed", say=False):
@@ -7134,6 +7170,7 @@ FILES = {
     "data": "data.csv",
     "ledger": "ledger.json",
     "proofs": "proofs.json",
+    "seal": "seal.json",
 }
 
 

@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from application.access import Caller
 from application.audit.attachments import audit_downloads
 from application.audit.combined_issuing import readable_papers
+from application.audit.engagements import may_read
 from application.certificates.evaluation import NoEvaluation, evaluation_certificate_of
 from application.certificates.issuing import certificate_of
 from application.certificates.ledger import ledger_file
@@ -21,6 +22,7 @@ from domain_errors import render
 from service.service import Service
 from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from storage.audit.attachments import attachments_of
+from storage.audit.engagements import engagement_of
 from storage.audit.papers import list_issued_papers
 from storage.certificates.envelopes import key_id, public_bytes
 from storage.certificates.row_roots import row_root_of
@@ -57,6 +59,7 @@ LISTED = {
     "data.csv": "what a new draw needs of every row of the table",
     "ledger.json": "what was planned, drawn, replaced, issued and deleted in the dataset",
     "proofs.json": "proofs that the drawn rows belong to the table",
+    "seal.json": "the seal of the engagement, whose SHA-256 the ledger has",
     "papers/": "the issued working papers, whose hashes the ledger has",
     "attachments/": "the attached files, named by their SHA-256",
     "verify.html": "a verifier, as a page that works offline",
@@ -94,6 +97,7 @@ def write_evidence(
         # After the certificates, whose entries it has.
         archive.writestr("ledger.json", ledger_file(service, job.dataset_id))
         _write_proofs(service, job, archive)
+        _write_seal(by, job, archive)
         _write_papers(by, job, archive)
         if with_attachments:
             _write_attachments(by, job, archive)
@@ -128,6 +132,14 @@ def _write_proofs(service: Service, job: JobRecord, archive: ZipFile) -> None:
     if len(ordinals) <= MAX_PROOFS:
         proofs = asdict(row_proofs(service, job, ordinals))
         archive.writestr("proofs.json", json.dumps(proofs))
+
+
+def _write_seal(by: Caller, job: JobRecord, archive: ZipFile) -> None:
+    """The seal of the sample's engagement, if the caller can see this."""
+    with by.service.database.read() as tx:
+        engagement = engagement_of(tx, job.id)
+        if engagement and engagement.seal and may_read(tx, by.user, engagement):
+            archive.writestr("seal.json", engagement.seal)
 
 
 def _write_papers(by: Caller, job: JobRecord, archive: ZipFile) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -190,6 +192,18 @@ def test_the_ledger_has_the_digest_of_the_seal(sealed: EngagementScene) -> None:
     ]
 
 
+def test_the_evidence_has_the_seal_for_who_can_see_the_engagement(
+    sealed: EngagementScene,
+) -> None:
+    for name, due in (("partner", True), ("outsider", False)):
+        content = sealed.people[name].get(f"{sealed.sample}/evidence").content
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert ("seal.json" in archive.namelist()) is due
+            if due:
+                seal = sealed.people[name].get(f"{sealed.path}/seal").content
+                assert archive.read("seal.json") == seal
+
+
 @pytest.mark.parametrize("what", SEALED)
 def test_nothing_of_a_sealed_engagement_changes(sealed: EngagementScene, what: str) -> None:
     for name in ("second partner", "admin"):
@@ -282,10 +296,17 @@ def test_a_seal_needs_papers_of_the_present_facts_and_team(server: LiveServer) -
     assert (facts["client_name"], facts["period_to"]) == ("Other Ltd", "2026-06-30")
 
 
-def page(scene: EngagementScene, name: str) -> str:
+def test_the_page_of_a_sample_names_its_engagement(sealed: EngagementScene) -> None:
+    path = f"/jobs/{sealed.sample.rpartition('/')[2]}"
+    assert f"Part of engagement {sealed.id}, " in page(sealed, "partner", path)
+    assert "Part of engagement" not in page(sealed, "outsider", path)
+
+
+def page(scene: EngagementScene, name: str, path: str | None = None) -> str:
     secret = scene.people[name].headers["Authorization"].removeprefix("Bearer ")
     cookie = {"Cookie": f"{COOKIE}={secret}"}
-    answer = scene.server.client(None).get(f"/engagements/{scene.id}", headers=cookie)
+    place = path or f"/engagements/{scene.id}"
+    answer = scene.server.client(None).get(place, headers=cookie)
     assert answer.status_code == 200
     return answer.text
 
