@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -79,12 +78,8 @@ def write_evidence(
         A paper or an attachment is missing, or isn't what its hash says.
     """
     service = by.service
-    with (
-        tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
-        ZipFile(path, "w", ZIP_DEFLATED) as archive,
-    ):
+    with service.scratch_file("part") as part, ZipFile(path, "w", ZIP_DEFLATED) as archive:
         _write_certificates(by, job, archive)
-        part = Path(folder) / "part"
         sample = open_table(service, job.dataset_id, output_of(job), SAMPLE)
         write_sample_csv(service, sample, part)
         archive.write(part, "sample.csv")

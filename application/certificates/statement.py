@@ -6,7 +6,6 @@ The facts are those of the engine, which draws the sample again. docs/CERTIFICAT
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -182,8 +181,7 @@ def _subject(
 ) -> list[dict[str, Any]]:
     """The sample's Parquet files, then the sample as CSV, each with its hash."""
     ref = job.run_parameters["output_ref"]
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        path = Path(folder) / "sample.csv"
+    with service.scratch_file("sample.csv") as path:
         write_sample_csv(service, sample, path)
         with path.open("rb") as content:
             csv_sha256 = hashlib.file_digest(content, "sha256").hexdigest()

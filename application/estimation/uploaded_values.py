@@ -7,7 +7,6 @@ Each upload is stored with a number; estimates can be made from its columns.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -256,8 +255,7 @@ def _matched(
 ) -> Iterator[tuple[MatchedFile, Path]]:
     """Read a file into a temporary folder and match it; the folder is deleted after the block."""
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:
-        folder = Path(name)
+    with service.scratch_folder() as folder:
         key = key_of_job(service, job)
         read = read_row_file(service, sample.columns, given, folder, row_key=key)
         match = read.match(service.parquet, relation_of(sample))

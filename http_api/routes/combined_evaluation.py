@@ -25,7 +25,7 @@ from contract.requests.evaluate import (
 from contract.requests.papers import CombinedPapersRequest, WithdrawPaperRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, scratch_file
+from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
 from service.tables.open_tables import SAMPLE, output_of
@@ -56,7 +56,7 @@ def combined_paper(query: CombinedPaperRequest) -> Response:
     """
     jobs = _samples(query)
     found = _evaluated(query, jobs)
-    with scratch_file(f"paper.{query.format}") as path:
+    with service().scratch_file(f"paper.{query.format}") as path:
         language = query.language or template_language(service()) or "en"
         write_combined(caller(), jobs, found, path, language)
         name = f"samples-together.{query.format}"

@@ -58,7 +58,7 @@ from contract.requests.papers import IssuePaperRequest, PaperFactsRequest
 from contract.words import ListFormat
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
-from http_api.routes.row_responses import downloaded_file, file_answer, scratch_file
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import (
@@ -306,7 +306,7 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     with caller().reading():
         sections = working_paper(service(), job, request)
     ending = query.format
-    with scratch_file(f"paper.{ending}") as path:
+    with service().scratch_file(f"paper.{ending}") as path:
         language = paper_language(service(), job, query.language)
         write_paper(sections, path, ending, language, paper_letterhead(service(), job))
         source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)

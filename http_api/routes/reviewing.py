@@ -49,7 +49,7 @@ from contract.requests.reviewing import (
 from contract.words import READINGS, AnswersFile
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
-from http_api.routes.row_responses import downloaded_file, file_answer, scratch_file
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.sample_values import RowFileIn, row_file
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.contract import Listing, body_schema, list_schema, listed
@@ -84,7 +84,7 @@ def questions(job_id: str, query: QuestionsViewRequest) -> SampleQuestions | Res
     found = sample_questions(caller(), job)
     if query.format == "json":
         return found
-    with scratch_file("interface.xml") as path:
+    with service().scratch_file("interface.xml") as path:
         interface = interface_of(found, lambda: shown_rows(service(), job))
         path.write_text(interface, encoding="utf-8")
         name = f"labelling-{job.output_name or job.id[:8]}.xml"

@@ -6,10 +6,8 @@ has by now. Used by the API and the pages.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -85,7 +83,7 @@ def current_rows(
     source, later = open_source(service, job), _later(service, job, request)
     names = list(request.key) or _drawn_by(job)
     key = choose_row_key(service, job.dataset_id, (source,), names, "number", KEY)
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:
+    with service.scratch_folder() as folder:
         found = read_again(
             service.parquet,
             source.files,
@@ -94,7 +92,7 @@ def current_rows(
             _drawn_ordinals(service, sample),
             _columns_of(sample, source.files),
             service.directory.counts_dir,
-            Path(name),
+            folder,
             KEY,
         )
         state = ReadAgain(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 from secrets import token_hex
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -237,9 +235,8 @@ def wave_table(service: Service, panel: PanelRecord, number: int) -> Iterator[Op
         numbers_of_rows(service, table.files, units.key, rows) if units.are_rows else None
         for table, rows in ((source, flow.ordinals), (before, flow.left))
     )
-    with TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        # Results of a file are cached by its name.
-        path = Path(folder) / f"{token_hex(16)}.parquet"
+    # Results of a file are cached by its name.
+    with service.scratch_file(f"{token_hex(16)}.parquet") as path:
         with service.parquet.cursor(source.files, before.files) as cursor:
             file = write_wave_rows(
                 cursor,

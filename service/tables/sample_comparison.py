@@ -7,11 +7,9 @@ the background. docs/COMPARISON.md defines the figures.
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, TypedDict
 
 from contract.declarations import Help
@@ -191,14 +189,14 @@ class _Comparison:
 
     def as_json(self) -> CheckedSample:
         base = self._reference(self.population)
-        with tempfile.TemporaryDirectory(dir=self.service.directory.scratch_dir) as folder:
+        with self.service.scratch_file("compared.parquet") as path:
             other = weighted_sample(
                 self.database,
                 self.sample,
                 self.source,
                 self.rounds,
                 self.design,
-                Path(folder) / "compared.parquet",
+                path,
                 progress_part(self._limited, BASE_READ, SAMPLE_READ),
             )
             size = math.inf if base.is_whole else float(base.table.row_count)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from flask import request, send_file
@@ -261,11 +259,8 @@ def weights_file(job_id: str, kind: str) -> AnyResponse:
         audit_sample(found, "weights")
         return _file(text.encode(), "text/markdown", name)
     written = WEIGHTS_KINDS[kind]
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / f"weights.{kind}"
+    downloads = access().work_limits.downloads
+    with downloads.piece(caller().user.id), service().scratch_file(f"weights.{kind}") as path:
         write_weights(service(), found, asked, census, path, written)
         file = path.open("rb")  # read while it is sent, after its name is gone
     source = RowSource(found.dataset_id, output_of(found), SAMPLE, found.id)
