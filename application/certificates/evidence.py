@@ -18,7 +18,7 @@ from application.certificates.row_proofs import row_proofs, sampled_ordinals
 from application.certificates.statement import write_data, write_sample_csv
 from domain_errors import render
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from storage.audit.attachments import attachments_of
 from storage.audit.papers import list_issued_papers
 from storage.certificates.envelopes import key_id, public_bytes
@@ -80,7 +80,7 @@ def write_evidence(
     service = by.service
     with service.scratch_file("part") as part, ZipFile(path, "w", ZIP_DEFLATED) as archive:
         _write_certificates(by, job, archive)
-        sample = open_table(service, job.dataset_id, output_of(job), SAMPLE)
+        sample = open_sample(service, job)
         write_sample_csv(service, sample, part)
         archive.write(part, "sample.csv")
         if with_data:

@@ -33,7 +33,7 @@ from sampling_engine import (
 )
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from service.service import Service
-from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.open_tables import SAMPLE, OpenTable, open_sample, open_source
 from storage.audit.findings import Replacement
 from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import draw_entry, plan_entry
@@ -79,7 +79,7 @@ def statement_of(
     """
     parameters, source = job.run_parameters, open_source(service, job)
     require_certifiable(parameters["rounds"])
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE)
+    sample = open_sample(service, job)
     rounds = recorded_rounds(parameters, source.files)
     counts_dir = service.directory.counts_dir
     found = certified_rounds(service.parquet, source.files, rounds, counts_dir=counts_dir)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from application.access import RowSource
+from application.access import sample_source
 from application.review.agreement import (
     AgreementAnswer,
     DifferingRow,
@@ -14,7 +14,6 @@ from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, listed
-from service.tables.open_tables import SAMPLE, output_of
 
 blueprint = SignedInBlueprint("agreement", "Review", "/api/sampling/jobs/<job_id>")
 
@@ -40,5 +39,5 @@ def differences(job_id: str, query: PageRequest) -> Listing:
     """
     job = completed(caller().job(job_id), "sampling")
     found = differing_rows(service(), job, query.offset, query.limit)
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "agreement")
+    caller().audit_view(sample_source(job), "agreement")
     return listed(found, query, job.id)

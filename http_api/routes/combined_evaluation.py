@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from flask import Response
 
-from application.access import RowSource
+from application.access import sample_source
 from application.audit.combined_evaluation import CombinedEvaluation, evaluate_together
 from application.audit.combined_issuing import (
     issue_together,
@@ -28,7 +28,6 @@ from http_api.routes.findings import PAPER_TYPES
 from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
-from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.combined_papers import CombinedPaper
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -91,8 +90,9 @@ def issued_combined(paper_id: int) -> Response:
     for job_id in paper.jobs:
         with suppress(NotFound):  # the sample was pruned
             job = caller().job(job_id)
-            source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-            caller().audit_read("rows_downloaded", source, format=paper.format, what="paper")
+            caller().audit_read(
+                "rows_downloaded", sample_source(job), format=paper.format, what="paper"
+            )
     return file_answer(path, f"paper-{paper_id}.{paper.format}", PAPER_TYPES[paper.format])
 
 
@@ -110,5 +110,5 @@ def _evaluated(given: CombinedEvaluationRequest, jobs: Sequence[JobRecord]) -> C
     with caller().reading():
         found = evaluate_together(service(), jobs, given)
     for job in jobs:
-        caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
+        caller().audit_view(sample_source(job), "evaluation")
     return found

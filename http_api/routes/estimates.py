@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from flask import Response
 
-from application.access import RowSource
+from application.access import sample_source
 from application.estimation.backtest import BacktestAnswer, backtest_of
 from application.estimation.classification import ClassificationAnswer, classification_of
 from application.estimation.design_code import design_code
@@ -41,7 +41,6 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.submissions import completed
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("estimates", "Sampling", "/api/sampling/jobs/<job_id>")
@@ -57,7 +56,7 @@ def _reading(job_id: str, what: str) -> Iterator[JobRecord]:
     job = completed(caller().job(job_id), "sampling")
     with caller().reading():
         yield job
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), what)
+    caller().audit_view(sample_source(job), what)
 
 
 @blueprint.post("/estimates", only_reads=True)
@@ -125,8 +124,7 @@ def design(job_id: str, query: DesignRequest) -> Response | DesignFacts:
 def _design_table(job: JobRecord, query: DesignRequest, kind: TableFormat) -> Response:
     with downloaded_file("design") as path:
         write_design_table(service(), job, query, path, kind)
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_view(source, "design")
+        caller().audit_view(sample_source(job), "design")
         return file_answer(path, f"design-{job.id[:8]}.{kind}", MEDIA_TYPES[kind])
 
 
@@ -156,8 +154,7 @@ def _weights_file(job: JobRecord, given: WeightsRequest, kind: FileFormat) -> Re
     with downloaded_file(f"weights.{kind}") as path:
         census = census_of(caller(), job, given.calibrate)
         write_weights(service(), job, given, census, path, kind)
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=kind, columns="weights")
+        caller().audit_read("rows_downloaded", sample_source(job), format=kind, columns="weights")
         name = f"weights-{job.id[:8]}.{kind}"
         if kind == "csv" or kind == "parquet":
             return file_answer(path, name, MEDIA_TYPES[kind])

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from flask import Response, jsonify
 from marshmallow import INCLUDE
 
-from application.access import RowSource
+from application.access import sample_source
 from application.audit.attributes import choose_attributes
 from application.audit.entering import conclude, enter
 from application.audit.entry_list import write_entry_list
@@ -71,7 +71,6 @@ from http_api.schemas.contract import (
 )
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import (
     AuditConclusion,
     Finding,
@@ -114,15 +113,14 @@ def findings(job_id: str, query: FindingsListRequest) -> ItemsPage | Response:
         return _entry_list(job, query.format)
     with caller().reading():
         page = items_page(service(), job, query.offset, query.limit, query, caller().user.id)
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
+    caller().audit_view(sample_source(job), "findings")
     return page
 
 
 def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
     with downloaded_file("list") as path:
         write_entry_list(service(), job, path, kind)
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=kind)
+        caller().audit_read("rows_downloaded", sample_source(job), format=kind)
         name = f"findings-{job.output_name or job.id[:8]}.{kind}"
         return file_answer(path, name, MEDIA_TYPES[kind])
 
@@ -256,7 +254,7 @@ def preview_of_file(job_id: str, given: dict[str, Any]) -> FindingsFile:
     caller().dataset(job.dataset_id, "write")
     with access().work_limits.previews.piece(caller().user.id):
         found = preview_file(caller(), job, row_file(given), finding_form(service(), job))
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
+    caller().audit_view(sample_source(job), "findings")
     return found
 
 
@@ -286,7 +284,7 @@ def evaluation(job_id: str, given: EvaluationRequest) -> Response:
     request = _request(job, given)
     with caller().reading():
         found = evaluate(service(), job, request)
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
+    caller().audit_view(sample_source(job), "evaluation")
     return jsonify(found.as_json())
 
 
@@ -309,8 +307,7 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
     with service().scratch_file(f"paper.{ending}") as path:
         language = paper_language(service(), job, query.language)
         write_paper(sections, path, ending, language, paper_letterhead(service(), job))
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=ending, what="paper")
+        caller().audit_read("rows_downloaded", sample_source(job), format=ending, what="paper")
         name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"
         return file_answer(path, name, PAPER_TYPES[ending])
 
@@ -341,8 +338,7 @@ def issued(job_id: str, number: int) -> Response:
     with service().database.read() as tx:
         found = issued_paper(tx, job.id, number)
     path = service().data_files.whole(found.sha256, found.size_bytes)
-    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-    caller().audit_read("rows_downloaded", source, format=found.format, what="paper")
+    caller().audit_read("rows_downloaded", sample_source(job), format=found.format, what="paper")
     name = f"working-paper-{job.output_name or job.id[:8]}-{number}.{found.format}"
     return file_answer(path, name, PAPER_TYPES[found.format])
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from flask import Response
 from marshmallow import fields, validate
 
-from application.access import RowSource
+from application.access import RowSource, sample_source
 from application.audit.finding_files import FindingsFile
 from application.explorations import submit_table
 from application.review.answer_files import enter_answer_file, preview_answers
@@ -56,7 +56,6 @@ from http_api.schemas.contract import Listing, body_schema, list_schema, listed
 from http_api.schemas.jobs import JobAccepted, accepted
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.reviewing import Reviewer
 from storage.jobs.jobs import JobRecord
 
@@ -136,7 +135,7 @@ def mine(job_id: str, query: PageRequest) -> Listing:
 def answers(job_id: str, query: AnswersListRequest) -> AnswersPage | Response:
     """The rows of a sample with their readings: who answered what, when, and what counts."""
     job = completed(caller().job(job_id), "sampling")
-    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+    source = sample_source(job)
     if query.format != "json":
         return _file(job, query.format, source)
     with caller().reading():
@@ -195,7 +194,7 @@ def preview(job_id: str, given: dict[str, Any]) -> FindingsFile:
     caller().dataset(job.dataset_id, "write")
     with access().work_limits.previews.piece(caller().user.id):
         found = preview_answers(caller(), job, row_file(given), given["reading"])
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "answers")
+    caller().audit_view(sample_source(job), "answers")
     return found
 
 

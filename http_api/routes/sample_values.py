@@ -9,7 +9,7 @@ from typing import Any
 from apiflask.fields import File
 from marshmallow import fields
 
-from application.access import RowSource
+from application.access import sample_source
 from application.estimation.uploaded_values import (
     MatchedFile,
     StoredUpload,
@@ -28,7 +28,6 @@ from http_api.schemas.base import StrictSchema
 from http_api.schemas.contract import JsonPart, Listing, list_schema, page_of
 from http_api.schemas.fields import check_text, invalid
 from http_api.server.uploads import written_path
-from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("sample_values", "Sampling", "/api/sampling/jobs/<job_id>/values")
@@ -95,7 +94,7 @@ def preview(job_id: str, given: dict[str, Any]) -> MatchedFile:
     job = _job(job_id)
     with access().work_limits.previews.piece(caller().user.id):
         found = preview_values(service(), job, row_file(given))
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "keys")
+    caller().audit_view(sample_source(job), "keys")
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from marshmallow import fields
 
-from application.access import RowSource
+from application.access import RowSource, sample_source
 from application.certificates.plans import (
     RegisteredPlan,
     list_plans,
@@ -50,7 +50,7 @@ from lazy_dataclasses import dataclass
 from sampling_engine import METHODS, StratifiedMethod, method_class
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawnSeeds, seeded_rounds, stated_rounds
-from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.open_tables import open_table
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from storage.jobs.lists import JobFilters, list_jobs
@@ -160,12 +160,9 @@ def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
             found = replace(found, round={**found.round, "filters": filters})
     if pilot is not None:
         job = pilot.job
-        caller().audit_view(
-            RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "pilot figures"
-        )
+        caller().audit_view(sample_source(job), "pilot figures")
     for job in earlier:
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_view(source, "earlier period")
+        caller().audit_view(sample_source(job), "earlier period")
     is_money = method_class(given.design["method"]).selects_money
     if is_money or given.programme is not None or any("column" in goal for goal in given.all_goals):
         caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")

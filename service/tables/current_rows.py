@@ -26,14 +26,13 @@ from service.service import Service
 from service.tables.chosen_keys import choose_row_key, key_of_order
 from service.tables.drawn_rows import ROW_ID
 from service.tables.open_tables import (
-    SAMPLE,
     OpenTable,
     choose_key,
     named_by,
     open_commit,
+    open_sample,
     open_source,
     open_table,
-    output_of,
 )
 from storage.errors import InvalidValue
 from storage.jobs.jobs import JobRecord
@@ -72,7 +71,7 @@ def current_rows(
     InvalidValue
         The sample has more than ``MAX_ROWS`` rows.
     """
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     if sample.row_count > MAX_ROWS:
         raise InvalidValue(
             "The sample has {rows}. At most {maximum} can be read again: compare its ref with the "

@@ -31,7 +31,7 @@ from sampling_engine.panel_rows import (
 from sampling_engine.results import Floats
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
-from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.open_tables import OpenTable, open_sample, open_source
 from service.tables.row_names import numbers_of_rows
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -109,7 +109,7 @@ def open_wave(service: Service, job: JobRecord) -> OpenWave:
     """
     source = open_source(service, job)
     (spec,) = recorded_rounds(job.run_parameters, source.files)
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     columns = [sample.column(name) for name in ("_logical_row_id", "_inclusion_probability")]
     statement, params = page_statement(sample, columns)
     with service.parquet.cursor(sample) as cursor:

@@ -32,7 +32,7 @@ from sampling_engine.sample_table import shown_columns
 from service.errors import TimedOut
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from service.tables.sample_design import SampleDesign
 from service.tables.sample_weights import (
     WHOLE_ROWS,
@@ -129,7 +129,7 @@ def compare_sample(
     """
     results = (job.output_summary or {})["rounds"]
     source = open_source(service, job)
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     database = service.parquet_of("long")
     compared = _not_compared("No row was drawn, so there is nothing to compare.")
     if sample.row_count:

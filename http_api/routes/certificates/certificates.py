@@ -8,7 +8,7 @@ from typing import Annotated
 
 from flask import Response
 
-from application.access import RowSource
+from application.access import RowSource, sample_source
 from application.certificates.evaluation import (
     IssuedEvaluation,
     evaluation_certificate_of,
@@ -27,7 +27,7 @@ from http_api.routes.submissions import completed
 from http_api.schemas.contract import Listing, list_schema, page_of
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.open_tables import SAMPLE, open_table, output_of, source_of
+from service.tables.open_tables import open_sample, source_of
 from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("certificates", "Certificates", "/api/sampling/jobs/<job_id>")
@@ -133,13 +133,12 @@ def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
     job = _drawn(job_id)
     kind = query.format
     with downloaded_file("sample.csv") as path:
-        sample = open_table(service(), job.dataset_id, output_of(job), SAMPLE)
+        sample = open_sample(service(), job)
         if kind == "csv":
             write_sample_csv(service(), sample, path)
         else:
             path = Path(str(sample.files.files[0].path))
-        source = RowSource(job.dataset_id, sample.commit_id, SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=kind)
+        caller().audit_read("rows_downloaded", sample_source(job), format=kind)
         name = f"{job.run_parameters['output_ref']}.{kind}"
         return file_answer(path, name, MEDIA_TYPES["csv" if kind == "csv" else "parquet"])
 
@@ -156,6 +155,5 @@ def evidence(job_id: str, query: EvidenceRequest) -> Response:
         write_evidence(
             caller(), job, path, with_data=query.data, with_attachments=query.attachments
         )
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format="zip", columns="evidence")
+        caller().audit_read("rows_downloaded", sample_source(job), format="zip", columns="evidence")
         return file_answer(path, f"{_name_of(job)}-evidence.zip", "application/zip")
