@@ -38,7 +38,7 @@ from contract.requests.draw import (
 )
 from contract.requests.pages import PageRequest
 from contract.requests.size import PilotRequest, SizeRequest, StrataRequest
-from domain_errors import DomainError, InvalidRequest
+from domain_errors import InvalidRequest, located
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
@@ -173,21 +173,14 @@ def _earlier(ids: Sequence[str]) -> list[JobRecord]:
     """The samples of earlier periods, which the caller reads."""
     jobs = []
     for at, each in enumerate(ids):
-        try:
-            job = completed(caller().job(each), "sampling")
-        except DomainError as error:
-            error.loc = ("programme", "earlier", at)
-            raise
-        jobs.append(job)
+        with located(("programme", "earlier", at), always=True):
+            jobs.append(completed(caller().job(each), "sampling"))
     return jobs
 
 
 def _pilot(given: PilotRequest) -> Pilot:
-    try:
+    with located(("pilot", "job_id")):
         job = completed(caller().job(given.job_id), "sampling")
-    except DomainError as error:
-        error.loc = error.loc or ("pilot", "job_id")
-        raise
     return open_pilot(service(), job, given)
 
 

@@ -19,6 +19,7 @@ from application.estimation.changed_values import changed_values
 from application.estimation.figures import PlainEstimate
 from application.estimation.value_sources import TABLE, estimated_columns
 from contract.column_lists import text_of_names
+from contract.declarations import copied
 from contract.fields import USUAL_CONFIDENCES
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
 from contract.words import STATISTICS
@@ -93,17 +94,8 @@ def _refusal(fields: Sequence[FormField], error: DomainError) -> Values:
 def _change(
     found: JobRecord, first: JobRecord, second: JobRecord, chosen: Values, shared: Values
 ) -> Values:
-    asked = estimates_asked(chosen)
-    body = ChangeRequest(
-        with_job=second.id,
-        statistics=asked.statistics,
-        by=asked.by,
-        filters=asked.filters,
-        confidence=asked.confidence,
-        interval=asked.interval,
-        variance=asked.variance,
-        **{name: value for name, value in shared.items() if name != "columns"},
-    )
+    own = {name: value for name, value in shared.items() if name != "columns"}
+    body = copied(ChangeRequest, estimates_asked(chosen), with_job=second.id, **own)
     with caller().reading():
         answer = change_of(service(), first, second, body)
     for job in (first, second):
