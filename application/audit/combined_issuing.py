@@ -98,7 +98,7 @@ def issue_together(
         paper = {
             "number": begun.number,
             "jobs": [job.id for job in jobs],
-            "samples": [job.output_name or job.id[:8] for job in jobs],
+            "samples": [job.shown_name for job in jobs],
             "datasets": datasets,
             "request": _parameters(given),
             "format": given.format,

@@ -149,7 +149,7 @@ def _write_attachments(by: Caller, job: JobRecord, archive: ZipFile) -> None:
 
 
 def _readme(service: Service, job: JobRecord, names: list[str]) -> str:
-    name = job.output_name or job.id[:8]
+    name = job.shown_name
     title = f"Evidence about sample {name} of dataset {job.dataset_name}"
     here = {name.partition("/")[0] + "/" * ("/" in name) for name in names}
     listed = [f"{each:<18}{text}" for each, text in LISTED.items() if each in here]

@@ -54,7 +54,7 @@ def table_request(
         *(f"a.{quote_identifier(name)}" for name in answers),
         *(f"s.{name}" for name in DRAWN if name in {each.name for each in table.files.columns}),
     ]
-    name = job.output_name or job.id[:8]
+    name = job.shown_name
     return ExplorationRequest(
         source_ref=output_of(job),
         sql=(

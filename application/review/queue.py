@@ -359,7 +359,7 @@ def queue_state(by: Caller, job: JobRecord) -> QueueState:
         slots, to_decide = queue.slots("read"), queue.slots("decide")
         return QueueState(
             job.id,
-            job.output_name or job.id[:8],
+            job.shown_name,
             queue.readings.state.review.state,
             queue.readings.asked,
             queue.readings.is_audit,

@@ -433,8 +433,8 @@ def _require_disjoint(service: Service, runs: Sequence[_Run]) -> None:
                 raise Conflict(
                     "The runs {first} and {second} read the same data file, so their populations "
                     "have rows in common: choose `pooling` average.",
-                    first=owners[identity].output_name or owners[identity].id[:8],
-                    second=run.job.output_name or run.job.id[:8],
+                    first=owners[identity].shown_name,
+                    second=run.job.shown_name,
                     loc=("body", "pooling"),
                 )
 

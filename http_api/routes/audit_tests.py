@@ -80,7 +80,7 @@ def paper(job_id: str, query: AuditTestPaperRequest) -> Response:
     with caller().reading():
         sections = audit_test_paper(service(), job, found)
     language = query.language or template_language(service()) or "en"
-    name = job.output_name or job.id[:8]
+    name = job.shown_name
     with service().scratch_file(f"paper.{ending}") as path:
         write_paper(sections, path, ending, language, letterhead_of(service(), [name]))
         source = RowSource(job.dataset_id, output_of(job), RESULT, job.id)

@@ -121,7 +121,7 @@ def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
     with downloaded_file("list") as path:
         write_entry_list(service(), job, path, kind)
         caller().audit_read("rows_downloaded", sample_source(job), format=kind)
-        name = f"findings-{job.output_name or job.id[:8]}.{kind}"
+        name = f"findings-{job.shown_name}.{kind}"
         return file_answer(path, name, MEDIA_TYPES[kind])
 
 
@@ -308,7 +308,7 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
         language = paper_language(service(), job, query.language)
         write_paper(sections, path, ending, language, paper_letterhead(service(), job))
         caller().audit_read("rows_downloaded", sample_source(job), format=ending, what="paper")
-        name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"
+        name = f"working-paper-{job.shown_name}.{ending}"
         return file_answer(path, name, PAPER_TYPES[ending])
 
 
@@ -339,7 +339,7 @@ def issued(job_id: str, number: int) -> Response:
         found = issued_paper(tx, job.id, number)
     path = service().data_files.whole(found.sha256, found.size_bytes)
     caller().audit_read("rows_downloaded", sample_source(job), format=found.format, what="paper")
-    name = f"working-paper-{job.output_name or job.id[:8]}-{number}.{found.format}"
+    name = f"working-paper-{job.shown_name}-{number}.{found.format}"
     return file_answer(path, name, PAPER_TYPES[found.format])
 
 

@@ -86,7 +86,7 @@ def questions(job_id: str, query: QuestionsViewRequest) -> SampleQuestions | Res
     with service().scratch_file("interface.xml") as path:
         interface = interface_of(found, lambda: shown_rows(service(), job))
         path.write_text(interface, encoding="utf-8")
-        name = f"labelling-{job.output_name or job.id[:8]}.xml"
+        name = f"labelling-{job.shown_name}.xml"
         return file_answer(path, name, "application/xml; charset=utf-8")
 
 
@@ -148,7 +148,7 @@ def _file(job: JobRecord, kind: AnswersFile, source: RowSource) -> Response:
     with downloaded_file("answers") as path:
         write_answers(service(), job, path, kind)
         caller().audit_read("rows_downloaded", source, format=kind)
-        name = f"answers-{job.output_name or job.id[:8]}"
+        name = f"answers-{job.shown_name}"
         if kind == "label_studio":
             return file_answer(path, f"{name}-tasks.json", "application/json")
         return file_answer(path, f"{name}.{kind}", MEDIA_TYPES[kind])

@@ -131,7 +131,7 @@ def rows(job_id: str, query: CurrentRowsRequest) -> Response | CurrentRows:
     with rows_work(query), current_rows(service(), job, query) as (state, table):
         source = RowSource(job.dataset_id, table.commit_id, state.table_key, job.id)
         if query.format != "json":
-            return download(source, table, query, f"{job.output_name or job.id[:8]}-as-of")
+            return download(source, table, query, f"{job.shown_name}-as-of")
         page = rows_of(source, table, query, state.table_key)
     return CurrentRows(**vars(page), job_id=job.id, metadata=state)
 
@@ -197,7 +197,7 @@ def _rows(
         source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
         if query.format != "json":
             recorded = {DRAW_METADATA: json.dumps(draw_record(job), ensure_ascii=False)}
-            name = job.output_name or job.id[:8]
+            name = job.shown_name
             if stored_key == RESIDUAL:
                 name = f"{name}-remaining"
             elif stored_key != SAMPLE:

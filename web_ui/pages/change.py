@@ -100,7 +100,7 @@ def _change(
         answer = change_of(service(), first, second, body)
     for job in (first, second):
         audit_sample(job, "change")
-    shown = sample_name(first), sample_name(second)
+    shown = first.shown_name, second.shown_name
     single = None
     if len(answer.figures) == 1 and not chosen["by"]:
         figure = answer.figures[0]
@@ -166,12 +166,7 @@ def _others(found: JobRecord) -> list[tuple[str, str]]:
     with service().database.read() as tx:
         jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_SAMPLES)
     return [
-        (job.id, sample_name(job))
+        (job.id, job.shown_name)
         for job in jobs
         if job.id != found.id and not recorded_parts(job.run_parameters)
     ]
-
-
-def sample_name(job: JobRecord) -> str:
-    """The name of a sample, or the first digits of its job's id."""
-    return job.output_name or job.id[:8]

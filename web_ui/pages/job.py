@@ -266,7 +266,7 @@ def _source_label(found: JobRecord) -> str:
         version = version_of(found)
         made = job_with_output(tx, found.dataset_id, version)
         if made is not None and made.kind is kinds.AUDIT_TEST:
-            return f"audit test {made.output_name or made.id[:8]}"
+            return f"audit test {made.shown_name}"
         if name == version:
             return f"version {name[:12]}"
     return f"version {ref_label(name)}"

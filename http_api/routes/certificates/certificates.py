@@ -54,10 +54,6 @@ def _drawn(job_id: str) -> JobRecord:
     return completed(caller().job(job_id), "sampling")
 
 
-def _name_of(job: JobRecord) -> str:
-    return job.output_name or job.id[:8]
-
-
 @blueprint.get("/certificate", output=Envelope)
 def certificate(job_id: str, query: CertificateRequest) -> Response:
     """The signed certificate of a sample.
@@ -68,7 +64,7 @@ def certificate(job_id: str, query: CertificateRequest) -> Response:
     job = _drawn(job_id)
     with caller().reading():
         envelope = certificate_of(service(), job, query.number)
-    return _envelope(envelope, f"{_name_of(job)}-certificate.json")
+    return _envelope(envelope, f"{job.shown_name}-certificate.json")
 
 
 def _envelope(envelope: dict[str, object], name: str) -> Response:
@@ -97,7 +93,7 @@ def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
     job = _drawn(job_id)
     with caller().reading():
         envelope = evaluation_certificate_of(caller(), job, query.number)
-    return _envelope(envelope, f"{_name_of(job)}-evaluation.json")
+    return _envelope(envelope, f"{job.shown_name}-evaluation.json")
 
 
 @blueprint.get(
@@ -121,7 +117,7 @@ def certificate_data(job_id: str) -> Response:
         write_data(service(), job, path)
         source = RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
         caller().audit_read("rows_downloaded", source, format="csv", columns="certificate data")
-        return file_answer(path, f"{_name_of(job)}-data.csv", MEDIA_TYPES["csv"])
+        return file_answer(path, f"{job.shown_name}-data.csv", MEDIA_TYPES["csv"])
 
 
 @blueprint.get("/certificate/sample", file="text/csv")
@@ -156,4 +152,4 @@ def evidence(job_id: str, query: EvidenceRequest) -> Response:
             caller(), job, path, with_data=query.data, with_attachments=query.attachments
         )
         caller().audit_read("rows_downloaded", sample_source(job), format="zip", columns="evidence")
-        return file_answer(path, f"{_name_of(job)}-evidence.zip", "application/zip")
+        return file_answer(path, f"{job.shown_name}-evidence.zip", "application/zip")
