@@ -17,7 +17,7 @@ from application.estimation.changed_values import (
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import downloaded_file, file_answer
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import named_by
 from storage.jobs.jobs import JobRecord
@@ -26,9 +26,9 @@ blueprint = SignedInBlueprint("changes", "Sampling", "/api/sampling/jobs/<job_id
 
 
 def _both(job_id: str, with_job: str, place: str) -> tuple[JobRecord, JobRecord]:
-    first = completed(caller().job(job_id), "sampling")
+    first = completed_sample(job_id)
     with named_by(place, "with_job"):
-        return first, completed(caller().job(with_job), "sampling")
+        return first, completed_sample(with_job)
 
 
 @contextmanager

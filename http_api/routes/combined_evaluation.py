@@ -26,7 +26,7 @@ from contract.requests.papers import CombinedPapersRequest, WithdrawPaperRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
 from http_api.routes.row_responses import file_answer
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from http_api.schemas.contract import Listing, list_schema, page_of
 from storage.audit.combined_papers import CombinedPaper
 from storage.errors import NotFound
@@ -103,7 +103,7 @@ def withdraw_combined(paper_id: int, given: WithdrawPaperRequest) -> CombinedPap
 
 
 def _samples(given: CombinedEvaluationRequest) -> list[JobRecord]:
-    return [completed(caller().job(each), "sampling") for each in given.jobs]
+    return [completed_sample(each) for each in given.jobs]
 
 
 def _evaluated(given: CombinedEvaluationRequest, jobs: Sequence[JobRecord]) -> CombinedEvaluation:

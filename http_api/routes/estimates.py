@@ -39,7 +39,7 @@ from contract.requests.estimate import (
 from contract.requests.weights import WeightsRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import downloaded_file, file_answer
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from parquet_tables.exports import MEDIA_TYPES
 from storage.jobs.jobs import JobRecord
 
@@ -53,7 +53,7 @@ ENDINGS = {"r": "R", "stata": "do", "sas": "sas", "python": "py"}
 @contextmanager
 def _reading(job_id: str, what: str) -> Iterator[JobRecord]:
     """The sample, whose rows are read; the audit trail says what is viewed."""
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     with caller().reading():
         yield job
     caller().audit_view(sample_source(job), what)
@@ -111,7 +111,7 @@ def design(job_id: str, query: DesignRequest) -> Response | DesignFacts:
     program, and says which figures it can't repeat.
     """
     if query.format == "csv" or query.format == "parquet":
-        return _design_table(completed(caller().job(job_id), "sampling"), query, query.format)
+        return _design_table(completed_sample(job_id), query, query.format)
     with _reading(job_id, "design") as job:
         if query.format == "json":
             return design_facts(service(), job, query)
@@ -139,7 +139,7 @@ def weights(job_id: str, given: WeightsRequest) -> Response | WeightsCodebook:
     SPSS need the extra `jobsvc[stata]` on the server.
     """
     if given.format != "json" and given.format != "markdown":
-        return _weights_file(completed(caller().job(job_id), "sampling"), given, given.format)
+        return _weights_file(completed_sample(job_id), given, given.format)
     with _reading(job_id, "weights") as job:
         found = weights_codebook(service(), job, given, census_of(caller(), job, given.calibrate))
         if given.format == "json":

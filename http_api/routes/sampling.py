@@ -40,7 +40,7 @@ from contract.requests.pages import PageRequest
 from contract.requests.size import PilotRequest, SizeRequest, StrataRequest
 from domain_errors import InvalidRequest, located
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.submissions import completed, submission
+from http_api.routes.submissions import completed_sample, submission
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut
 from http_api.schemas.contract import Listing, answer_schema, list_schema, listed
@@ -174,13 +174,13 @@ def _earlier(ids: Sequence[str]) -> list[JobRecord]:
     jobs = []
     for at, each in enumerate(ids):
         with located(("programme", "earlier", at), always=True):
-            jobs.append(completed(caller().job(each), "sampling"))
+            jobs.append(completed_sample(each))
     return jobs
 
 
 def _pilot(given: PilotRequest) -> Pilot:
     with located(("pilot", "job_id")):
-        job = completed(caller().job(given.job_id), "sampling")
+        job = completed_sample(given.job_id)
     return open_pilot(service(), job, given)
 
 

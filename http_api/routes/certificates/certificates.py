@@ -23,12 +23,11 @@ from contract.requests.certificates import CertificateRequest, EvidenceRequest, 
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import downloaded_file, file_answer
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from http_api.schemas.contract import Listing, list_schema, page_of
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
 from service.tables.open_tables import open_sample, source_of
-from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("certificates", "Certificates", "/api/sampling/jobs/<job_id>")
 
@@ -50,10 +49,6 @@ class Envelope:
     signatures: list[Signature]
 
 
-def _drawn(job_id: str) -> JobRecord:
-    return completed(caller().job(job_id), "sampling")
-
-
 @blueprint.get("/certificate", output=Envelope)
 def certificate(job_id: str, query: CertificateRequest) -> Response:
     """The signed certificate of a sample.
@@ -61,7 +56,7 @@ def certificate(job_id: str, query: CertificateRequest) -> Response:
     A DSSE envelope of an in-toto statement. It is issued at the first request, and again when rows
     were replaced since.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     with caller().reading():
         envelope = certificate_of(service(), job, query.number)
     return _envelope(envelope, f"{job.shown_name}-certificate.json")
@@ -78,7 +73,7 @@ def _envelope(envelope: dict[str, object], name: str) -> Response:
 )
 def certificates(job_id: str, query: PageRequest) -> Listing:
     """The certificates that were issued of a sample."""
-    return page_of(issues_of(service(), _drawn(job_id)), query)
+    return page_of(issues_of(service(), completed_sample(job_id)), query)
 
 
 @blueprint.get("/evaluation-certificate", output=Envelope)
@@ -90,7 +85,7 @@ def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
     a person who may write in the dataset. Others get issued ones by `number`, and the newest one if
     nothing changed since.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     with caller().reading():
         envelope = evaluation_certificate_of(caller(), job, query.number)
     return _envelope(envelope, f"{job.shown_name}-evaluation.json")
@@ -102,7 +97,7 @@ def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
 )
 def evaluation_certificates(job_id: str, query: PageRequest) -> Listing:
     """The certificates that were issued of a sample's evaluation."""
-    return page_of(evaluation_issues_of(service(), _drawn(job_id)), query)
+    return page_of(evaluation_issues_of(service(), completed_sample(job_id)), query)
 
 
 @blueprint.get("/certificate/data", file="text/csv")
@@ -112,7 +107,7 @@ def certificate_data(job_id: str) -> Response:
     A line for each row of the table: its number, whether it passes the filters, and the values of
     the columns that make groups, weights or amounts.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     with downloaded_file("data.csv") as path:
         write_data(service(), job, path)
         source = RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
@@ -126,7 +121,7 @@ def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
 
     The stored Parquet file, or the sample as CSV.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     kind = query.format
     with downloaded_file("sample.csv") as path:
         sample = open_sample(service(), job)
@@ -146,7 +141,7 @@ def evidence(job_id: str, query: EvidenceRequest) -> Response:
     Both certificates, the sample, its data, the ledger, row proofs if there are any, the public key
     and the verifiers, by the names that the verifiers expect.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     with downloaded_file("evidence.zip") as path:
         write_evidence(
             caller(), job, path, with_data=query.data, with_attachments=query.attachments
