@@ -159,7 +159,7 @@ class _EvaluatedSample:
 
     @property
     def name(self) -> str:
-        return self.job.output_name or self.job.id[:8]
+        return self.job.shown_name
 
     def figure(self, name: str) -> Any:
         """A figure; of monetary units an overstatement's."""
@@ -191,7 +191,7 @@ def evaluate_together(
         if job.id in {each.id for each in jobs[:at]}:
             raise InvalidFindings(
                 "Sample {name} is named twice.",
-                name=job.output_name or job.id[:8],
+                name=job.shown_name,
                 loc=("body", "jobs", at),
             )
     together = settled_together(service, jobs, given)
@@ -365,7 +365,7 @@ def _evaluated(
         except DomainError as error:
             raise InvalidFindings(
                 "Sample {name}: {reason}",
-                name=job.output_name or job.id[:8],
+                name=job.shown_name,
                 reason=Sentence(error.template, **error.parameters),
                 loc=("body", "jobs", at),
             ) from error

@@ -100,7 +100,7 @@ def concluded_together(
     every: list[Any] = []
     units = 0
     for at, (job, request) in enumerate(zip(jobs, settled, strict=True)):
-        name = job.output_name or job.id[:8]
+        name = job.shown_name
         try:
             with rows_named(service, job):
                 sample = examined_sample(service, job)

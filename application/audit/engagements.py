@@ -560,7 +560,7 @@ def _audit_sample(
     engagement: EngagementRecord,
     job: JobRecord,
 ) -> None:
-    sample = job.output_name or job.id[:8]
+    sample = job.shown_name
     audit_engagement(
         tx, by, action, engagement, dataset_id=job.dataset_id, sample=sample, job_id=job.id
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +19,7 @@ from application.certificates.row_proofs import row_proofs, sampled_ordinals
 from application.certificates.statement import write_data, write_sample_csv
 from domain_errors import render
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from storage.audit.attachments import attachments_of
 from storage.audit.engagements import engagement_of
 from storage.audit.papers import list_issued_papers
@@ -82,13 +81,9 @@ def write_evidence(
         A paper or an attachment is missing, or isn't what its hash says.
     """
     service = by.service
-    with (
-        tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
-        ZipFile(path, "w", ZIP_DEFLATED) as archive,
-    ):
+    with service.scratch_file("part") as part, ZipFile(path, "w", ZIP_DEFLATED) as archive:
         _write_certificates(by, job, archive)
-        part = Path(folder) / "part"
-        sample = open_table(service, job.dataset_id, output_of(job), SAMPLE)
+        sample = open_sample(service, job)
         write_sample_csv(service, sample, part)
         archive.write(part, "sample.csv")
         if with_data:
@@ -166,7 +161,7 @@ def _write_attachments(by: Caller, job: JobRecord, archive: ZipFile) -> None:
 
 
 def _readme(service: Service, job: JobRecord, names: list[str]) -> str:
-    name = job.output_name or job.id[:8]
+    name = job.shown_name
     title = f"Evidence about sample {name} of dataset {job.dataset_name}"
     here = {name.partition("/")[0] + "/" * ("/" in name) for name in names}
     listed = [f"{each:<18}{text}" for each, text in LISTED.items() if each in here]

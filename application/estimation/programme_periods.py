@@ -89,7 +89,7 @@ def periods_of(
         except DomainError as error:
             raise InvalidGoal(
                 "Sample {name}: {reason}",
-                name=job.output_name or job.id[:8],
+                name=job.shown_name,
                 reason=Sentence(error.template, **error.parameters),
                 loc=("programme", "earlier", at),
             ) from error
@@ -115,7 +115,7 @@ def _examined(
     with rows_named(service, job):
         sample = examined_sample(service, job)
         found = inputs_of_sample(sample, settled, CALCULATIONS[rule.periods])
-    name = job.output_name or job.id[:8]
+    name = job.shown_name
     parts = [
         ExaminedPart(
             label=name,

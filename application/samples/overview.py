@@ -121,7 +121,7 @@ def _test_names(tx: Transaction, excluded: Mapping[str, Any]) -> dict[str, str]:
     for job_id in [*(excluded.get("found_by") or ()), *(excluded.get("not_found_by") or ())]:
         names[job_id] = job_id[:8]
         with suppress(NotFound):
-            names[job_id] = get_job(tx, job_id, with_position=False).output_name or job_id[:8]
+            names[job_id] = get_job(tx, job_id, with_position=False).shown_name
     return names
 
 
