@@ -12,6 +12,8 @@ import pytest
 from command_line.auditing import _print_review
 from tests.command_line.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("serving")
+
 
 @pytest.fixture
 def sample(run: Run, table: Path) -> str:
