@@ -251,11 +251,11 @@ def _by_programme(
     if chosen is None:
         return answer
     own = OfKind(
-        answer.confidence,
-        answer.book_value,
-        answer.tolerable,
-        answer.conclusion,
-        answer.assurance,
+        confidence=answer.confidence,
+        book_value=answer.book_value,
+        tolerable=answer.tolerable,
+        conclusion=answer.conclusion,
+        assurance=answer.assurance,
     )
     found = concluded_together(
         service,

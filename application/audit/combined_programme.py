@@ -19,6 +19,7 @@ from application.audit.programmes.applied import LOC, AppliedProgramme, applied,
 from application.audit.programmes.catalogue import library_of
 from application.audit.programmes.reading import tolerable_of
 from application.identity.named_rows import rows_named
+from contract.answers import AtConfidence
 from contract.fields import DEFAULT_CONFIDENCE
 from contract.requests.evaluate import CombinedEvaluationRequest
 from domain_errors import DomainError, Sentence
@@ -29,12 +30,11 @@ from service.service import Service
 from storage.jobs.jobs import JobRecord
 
 
-@dataclass(frozen=True)
-class SettledTogether:
+@dataclass(frozen=True, kw_only=True)
+class SettledTogether(AtConfidence):
     """A request with its defaults, and the rule of its programme."""
 
     request: CombinedEvaluationRequest
-    confidence: float
     programme: AppliedProgramme | None
 
 
@@ -50,7 +50,9 @@ def settled_together(
         confidence.
     """
     if not given.programme:
-        return SettledTogether(given, given.confidence or DEFAULT_CONFIDENCE, None)
+        return SettledTogether(
+            request=given, confidence=given.confidence or DEFAULT_CONFIDENCE, programme=None
+        )
     library = library_of(service.settings)
     rules = [applied(library, given.programme, job, given.kind, given.estimator) for job in jobs]
     chosen = next((each for each in rules if each.rule.steps == "several"), rules[0])
@@ -73,7 +75,7 @@ def settled_together(
         estimator=estimator,
         tolerable=given.tolerable or tolerable_of(programme),
     )
-    return SettledTogether(request, confidence, chosen)
+    return SettledTogether(request=request, confidence=confidence, programme=chosen)
 
 
 def concluded_together(

@@ -18,6 +18,7 @@ from application.audit.evaluation.request import ExaminedSample, SettledEvaluati
 from application.audit.evaluators import EVALUATORS
 from application.audit.programmes.applied import LOC, AppliedProgramme
 from application.audit.programmes.examples import programme_doubts
+from contract.answers import AtConfidence
 from contract.requests.evaluate import MONETARY_UNIT
 from contract.requests.programmes import ProgrammeEvaluation
 from domain_errors import FigureText, Sentence
@@ -56,11 +57,10 @@ NEGATIVE = (
 )
 
 
-@dataclass(frozen=True)
-class OfKind:
+@dataclass(frozen=True, kw_only=True)
+class OfKind(AtConfidence):
     """What a programme takes from the evaluation of its kind; amounts are decimal texts."""
 
-    confidence: float
     book_value: str
     tolerable: str | None
     conclusion: Conclusion | None
@@ -94,12 +94,12 @@ def by_programme(
     require_units(rule, examined_units(sample, rule.kind))
     calculation = CALCULATIONS[rule.calculation] if rule.calculation else None
     own = OfKind(
-        request.confidence,
-        evaluated.figures["book_value"],
-        evaluated.figures.get("tolerable"),
-        evaluated.conclusion,
-        evaluated.assurance,
-        sample.scope,
+        confidence=request.confidence,
+        book_value=evaluated.figures["book_value"],
+        tolerable=evaluated.figures.get("tolerable"),
+        conclusion=evaluated.conclusion,
+        assurance=evaluated.assurance,
+        scope=sample.scope,
     )
     if calculation is None:
         figures = EVALUATORS[rule.kind].programme_figures(evaluated.figures)
