@@ -808,6 +808,23 @@ def test_the_problem_of_an_example_names_its_field() -> None:
     assert problem == "parts[1].taints: Give a number."
 
 
+@pytest.mark.parametrize("name", CALCULATIONS)
+def test_inputs_of_a_calculation_have_units(name: str) -> None:
+    done = CliRunner().invoke(command, ["programmes", "calculations", name])
+    assert done.exit_code == 0, done.output
+    assert " share " in done.output or " amount " in done.output or " units " in done.output
+    unknown = CliRunner().invoke(command, ["programmes", "calculations", f"{name}x"])
+    assert (unknown.exit_code, f'Did you mean "{name}"?' in unknown.output) == (1, True)
+
+
+def test_shown_examples_have_their_inputs(served: LiveServer) -> None:
+    (example,) = served.admin.get("/api/audit-programmes/state-claims").json()["examples"]
+    assert (example["inputs"]["units"], example["inputs"]["deviation"]) == (676, 15.13)
+    assert "deviation = 15.13" in Reader(served, "admin").text("/programmes/state-claims")
+    shown = served.admin.get("/api/audit-programmes/eu-cohesion").json()["examples"]
+    assert any("parts[1].units" in each["inputs"] for each in shown)
+
+
 def test_members_of_lists_are_listed_and_documented() -> None:
     guide = (ROOT / "docs/PROGRAMMES.md").read_text("utf-8")
     listed = {name for each in listed_calculations() for name in each.inputs}
