@@ -5435,14 +5435,23 @@ def check_scope(evaluation: StatedEvaluation) -> None:
     """Compare the filter of the conclusion with the rounds, whose expressions it joins."""
     filters = [rnd.filter for rnd in evaluation.case.rounds]
     texts = [None if each is None else each.get("expression") for each in filters]
-    stated, due = evaluation.result["scope"], None
+    stated, due = evaluation.result["scope"], list[str]()
+    why = evaluation.case.table.get("left_out_by") or {}
+    tests = [
+        f"the filter {name} (audit test {', '.join(job[:8] for job in why[name])})"
+        for name in ("found_by", "not_found_by")
+        if why.get(name)
+    ]
     if all(each is not None for each in filters):
         if not all(texts):
             require_figure(stated, "`scope` contradicts the filters of the rounds.")
             evaluation.claimed(f"that these words are the filters of the rounds: {stated}")
             return
-        due = " or ".join(dict.fromkeys(str(each) for each in texts))
-    require_figure(stated == due, f"`scope` is {stated!r}; the filter is {due!r}.")
+        due.append(" or ".join(dict.fromkeys(str(each) for each in texts)))
+    words = " and ".join([*due, *tests]) or None
+    older = tests and stated == (due[0] if due else None)  # certificates from before they had tests
+    good = stated == words or older
+    require_figure(good, f"`scope` is {stated!r}; the filter is {words!r}.")
 
 
 def check_choices(evaluation: StatedEvaluation) -> None:

@@ -20,6 +20,7 @@ from estimation_engine.errors import InvalidCalculation
 from service.settings import Settings
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
+from tests.contract.test_found_by import run_test
 from tests.support.live_server import LiveServer, live_server
 from tests.verifiers.evaluation_cases import files_of
 from tests.verifiers.test_evaluations import predicate_of
@@ -258,6 +259,7 @@ def test_own_file_over_api_page_and_command(
     page = reader.text(f"/jobs/{random_job}", tab="evaluation", programme="state-claims")
     assert sentence in page
     assert "Follows chapter 4" in page
+    assert 'href="/programmes"' in reader.page("/")
     assert "State claims" in reader.text("/programmes")
     assert "18,106.26" in reader.text("/programmes/state-claims")
     monkeypatch.setenv("JOBSVC_SERVER", served.url)
@@ -369,6 +371,25 @@ def test_a_programme_whose_example_is_wrong_concludes_nothing(
     assert not report.refusals, [line.text for line in report.refusals]
     assert any("figures of the audit programme (wrong)" in line.text for line in report.lines)
     file.unlink()
+
+
+def test_the_conclusion_names_the_audit_test_of_its_rows(served: LiveServer) -> None:
+    """By a programme and without one, in the words that both verifiers compute."""
+    dataset = served.new_dataset()
+    lines = [f"{row % 400},{100 + row % 7}.00" for row in range(ROWS)]
+    served.import_text(dataset, "\n".join(["part,amount", *lines]) + "\n")
+    found_by = run_test(served, dataset, columns=["part"])["id"]
+    filters = {"found_by": [found_by], "expression": "amount > 100"}
+    step = {**one("random", sample_size=60, seed=9), "filters": filters}
+    job = examined(served, dataset, step)
+    scope = f"amount > 100 and the filter found_by (audit test {found_by[:8]})"
+    for given in ({"programme": "eu-cohesion"}, {"kind": "attributes", "tolerable": 0.6}):
+        found = evaluated(served, job, **given)
+        assert found["scope"] == scope
+        assert found["conclusion"]["sentence"].endswith(f"rows that pass {scope} alone.")
+    sign_off(served, dataset, job, {"programme": "eu-cohesion"})
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
 
 
 def test_a_formula_names_its_assumption_and_negative_amounts(served: LiveServer) -> None:
@@ -796,6 +817,23 @@ def test_the_problem_of_an_example_names_its_field() -> None:
     found = checked_examples(read_programme(wrong.encode(), "own.toml"))
     (problem,) = (each.problem for each in found if each.problem)
     assert problem == "parts[1].taints: Give a number."
+
+
+@pytest.mark.parametrize("name", CALCULATIONS)
+def test_inputs_of_a_calculation_have_units(name: str) -> None:
+    done = CliRunner().invoke(command, ["programmes", "calculations", name])
+    assert done.exit_code == 0, done.output
+    assert " share " in done.output or " amount " in done.output or " units " in done.output
+    unknown = CliRunner().invoke(command, ["programmes", "calculations", f"{name}x"])
+    assert (unknown.exit_code, f'Did you mean "{name}"?' in unknown.output) == (1, True)
+
+
+def test_shown_examples_have_their_inputs(served: LiveServer) -> None:
+    (example,) = served.admin.get("/api/audit-programmes/state-claims").json()["examples"]
+    assert (example["inputs"]["units"], example["inputs"]["deviation"]) == (676, 15.13)
+    assert "deviation = 15.13" in Reader(served, "admin").text("/programmes/state-claims")
+    shown = served.admin.get("/api/audit-programmes/eu-cohesion").json()["examples"]
+    assert any("parts[1].units" in each["inputs"] for each in shown)
 
 
 def test_members_of_lists_are_listed_and_documented() -> None:
