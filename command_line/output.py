@@ -32,6 +32,7 @@ Columns = Mapping[str, str | Callable[[dict[str, Any]], Any]]
 A field that ends with ``_at`` is a time, ``id`` is a text, and a list is written with commas.
 """
 
+SUM_FIELDS = ("sum", "positive", "negative", "base_sum", "other_sum", "difference")
 SUFFIXES = {f".{name}": name for name in ("csv", "parquet", "arrow", "xlsx", "jsonl")}
 """File endings for rows, and the API's names of their formats."""
 BAR_STEPS = 1000
@@ -183,11 +184,19 @@ def total_name(total: dict[str, Any]) -> str:
 
 
 def exact_sum(field: str, sign: str = "") -> Callable[[dict[str, Any]], str]:
-    """Return a column of sums with thousands separators, ``~`` before one that isn't exact."""
+    """Return a column of sums with thousands separators, ``~`` before one that isn't exact.
+
+    All have two decimals at least if a sum of the same column has some.
+    """
 
     def text(total: dict[str, Any]) -> str:
         value = Decimal(total[field])
-        return f"{value:{sign},f}" if total["is_exact"] else f"~{without_noise(value):{sign},f}"
+        has_decimals = any("." in str(total.get(each, "")) for each in SUM_FIELDS)
+        if has_decimals and "." not in f"{value:f}"[:-2] and value.is_finite():
+            value = Decimal(f"{value:.2f}")
+        if total["is_exact"] or not value.is_finite():
+            return f"{value:{sign},f}"
+        return f"~{without_noise(value):{sign},f}"
 
     return text
 

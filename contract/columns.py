@@ -169,6 +169,7 @@ def amount_of(text: str) -> Decimal:
 
 DOUBLE_DIGITS = 15
 LARGEST_PLAIN = 1e21
+LEAST_SHOWN = Decimal(10) ** -DOUBLE_DIGITS
 
 
 def cell_text(value: Any, name: str, type_: str) -> str:
@@ -198,10 +199,20 @@ def cell_text(value: Any, name: str, type_: str) -> str:
 def without_noise(value: Decimal) -> Decimal:
     """A sum of doubles with the 15 digits that they hold.
 
-    >>> without_noise(Decimal("3931862.5199999996"))
-    Decimal('3931862.52')
+    It has two decimals at least, and is 0 where nothing is left of it in as many as the digits.
+
+    >>> without_noise(Decimal("3931862.5199999996")), without_noise(Decimal(12))
+    (Decimal('3931862.52'), Decimal('12.00'))
+    >>> without_noise(Decimal("-1e-320"))
+    Decimal('0.00')
     """
-    return Decimal(f"{float(value):.{DOUBLE_DIGITS}g}") if value.is_finite() else value
+    if not value.is_finite():
+        return value
+    short = Decimal(f"{float(value):.{DOUBLE_DIGITS}g}")
+    if abs(short) < LEAST_SHOWN:
+        return Decimal("0.00")
+    has_few_places = abs(short) < LARGEST_PLAIN and short == round(short, 1)
+    return short.quantize(Decimal("0.01")) if has_few_places else short
 
 
 def decimal_text(text: str, places: int | None = None, *, is_exact: bool = True) -> str:

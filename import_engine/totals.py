@@ -6,13 +6,14 @@ usually have and its amounts are the sums of the rows since an earlier total.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from decimal import Decimal
 
-from contract.columns import is_identifier_name
+from contract.columns import DOUBLE_DIGITS, is_identifier_name
 from contract.requests.importing import ReadOptions
 from domain_errors import FigureText, Sentence
 from import_engine.kept_rows import without_rows
@@ -46,6 +47,7 @@ MAX_SUM_DIGITS = 28
 """Digits of numbers of which ten billion can be added up exactly."""
 UNREADABLE = '"{cell}" can\'t be read as a number'
 AMBIGUOUS = "it may be {one} or {other}"
+FEWER_DIGITS = "the import keeps 15 digits of its values"
 MORE_ROWS = "it is the sum of more rows than those since the last subtotal"
 _PERCENT = re.compile(r"%|(?:^|[\W_])(?:percent|prozent)(?:$|[\W_])|\w[ _-]rate$", re.IGNORECASE)
 _STEP = "comparing the file's totals"
@@ -173,7 +175,8 @@ def with_totals(work: ImportWork, table: ImportedTable, options: ReadOptions) ->
     found = _classified(table.rows, candidates, segments)
     within = [each.candidate for each in found.totals if each.candidate.at < table.rows]
     leaves_out = options.totals == "leave_out" and bool(within)
-    rows = [_compared(each, found.rows, work) for each in found.totals]
+    floats = {each.column.name for each in numbers if each.column.data_type.is_float}
+    rows = [_compared(each, found.rows, work, floats) for each in found.totals]
     parts = [each for each in rows if not each.of_all_rows]
     ends_in_part = len(parts) > 1 and parts == rows and work.has_all_rows
     totals = totals_of(
@@ -581,8 +584,20 @@ def _is_total(match: _Match, row_count: int, end: int, trusted: Collection[str])
             return candidate.lacks_value and is_several and match.explains_all()
 
 
-def _compared(match: _Match, row_count: int, work: ImportWork) -> TotalRow:
-    """Compare each amount of a total with the sum of its rows."""
+def _not_added(name: str, value: Decimal, total: Decimal, floats: Collection[str]) -> str:
+    """Why a total needn't be the sum of its rows; empty if it should be.
+
+    A total of a DOUBLE column with more digits than such a column keeps may differ by them.
+    """
+    has_more_digits = len(value.normalize().as_tuple().digits) > DOUBLE_DIGITS
+    is_close = math.isclose(float(value), float(total), rel_tol=1e-12)
+    if name in floats and has_more_digits and is_close:
+        return FEWER_DIGITS
+    return "percentages don't add up" if _PERCENT.search(name) else ""
+
+
+def _compared(match: _Match, row_count: int, work: ImportWork, floats: Collection[str]) -> TotalRow:
+    """Compare each amount of a total with the sum of its rows; ``floats`` are DOUBLE columns."""
     candidate = match.candidate
     of_all = match.start.rows == 0 and match.end.rows == row_count
     last = match.end.last
@@ -593,8 +608,8 @@ def _compared(match: _Match, row_count: int, work: ImportWork) -> TotalRow:
             state, why = "agrees" if total == value else "differs", ""
             if state == "agrees" and match.skips:
                 why = MORE_ROWS
-            elif state == "differs" and _PERCENT.search(name):
-                why = "percentages don't add up"
+            elif state == "differs" and (reason := _not_added(name, value, total, floats)):
+                why = reason
             elif state == "differs" and len(candidate.amounts) > 1 and last.get(name) == value:
                 why = "it repeats the last row, as a running balance does"
             elif state == "differs" and (other := candidate.smaller.get(name)) is not None:

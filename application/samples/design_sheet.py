@@ -239,10 +239,11 @@ def _control_totals(service: Service, job: JobRecord) -> Table | None:
 
 
 def _total(total: Mapping[str, Any], name: str) -> Decimal | str:
-    """A sum as a number, with two places at least where it has any; a text if it isn't finite."""
+    """A sum as a number, with two places at least if the column has any; else a text."""
     value = Decimal(total[name])
     if not value.is_finite():
         return str(total[name])
     value = value if total["is_exact"] else without_noise(value)
-    exponent = value.as_tuple().exponent
-    return value.quantize(Decimal("0.01")) if exponent == -1 else value
+    has_places = any("." in total[each] for each in ("sum", "positive", "negative"))
+    has_few = "." not in f"{value:f}"[:-2]
+    return Decimal(f"{value:.2f}") if has_places and has_few else value

@@ -42,7 +42,7 @@ def test_identifiers_are_last_among_control_totals(run: Run, tmp_path: Path) -> 
     lines = run("import", str(file), "--dataset", "Ledger").stdout.splitlines()
     totals = [line.split() for line in lines if line.startswith(("Konto", "amount"))]
     assert totals == [
-        ["amount", "11.5", "11.5", "0"],
+        ["amount", "11.50", "11.50", "0.00"],
         ["Konto", "(identifier)", *["3,000"] * 2, "0"],
     ]
 
@@ -110,3 +110,11 @@ def test_totals_are_compared_and_a_balance_entered(run: Run, tmp_path: Path) -> 
     later = ["Ledger", "amount", "13.50", "--reference", "GL 1600, corrected"]
     assert "agrees with" in run("reconcile", *later).stdout
     assert run("reconcile", "Ledger").stdout.count("GL 1600") == 2
+
+
+def test_control_totals_of_a_column_have_the_same_decimals(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "totals.csv"
+    file.write_text("name,amount,tiny\na,1.5,1e-320\nb,-2,nan\nc,-1.5,-1e-320\n")
+    text = " ".join(run("import", str(file), "--dataset", "Totals").stdout.split())
+    assert "amount -2.00 1.50 -3.50" in text
+    assert "tiny NaN NaN ~0.00" in text

@@ -201,6 +201,16 @@ def test_decimal_columns_are_compared_exactly(read: Read) -> None:
     assert texts(table) == ["net: the file's total 3.01 differs from the rows' sum 3.00 by 0.01."]
 
 
+@pytest.mark.parametrize("last", [3, 4])
+def test_digits_beyond_those_of_doubles_are_not_compared(read: Read, last: int) -> None:
+    rows = "1,a,0.100000000000000001\n2,b,0.200000000000000002\n"
+    table = read(f"id,name,net\n{rows},Total,0.30000000000000000{last}\n")
+    assert texts(table) == [
+        f"net: the file's total 0.30000000000000000{last} is not compared: the import keeps 15 "
+        "digits of its values."
+    ]
+
+
 def test_a_trial_balance_with_merged_heads(read: Read) -> None:
     rows: list[list[object]] = [
         ["Saldenliste 2025"],
