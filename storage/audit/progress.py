@@ -52,10 +52,18 @@ _SIGNED = (
 
 With ``+`` the id has no affinity, as the indexed expression.
 """
+_CONTINUED = (
+    "last_action = '' AND EXISTS (SELECT 1 FROM jobs AS later"
+    " JOIN sample_progress AS progress ON progress.job_seq = later.seq"
+    " JOIN refs ON refs.dataset_id = later.dataset_id AND refs.commit_id = later.output_commit_id"
+    " WHERE later.output_summary ->> '$.continues.job_id' = sample_progress.job_id"
+    " AND progress.drawn > 0 AND progress.examined - progress.replaced >= progress.drawn)"
+)
+"""Samples whose findings came along to another one, of whose rows each has a finding."""
 _WAITING: Mapping[WaitingFor, str] = {
     "examination": "job_seq IN (SELECT job_seq FROM sample_progress"
     f" WHERE user_id = :user_id AND is_audit = 1 AND {_OPEN}"
-    f" UNION ALL {_OF_MEMBER} AND {_OPEN})",
+    f" UNION ALL {_OF_MEMBER} AND {_OPEN}) AND NOT ({_CONTINUED})",
     "review": f"last_action = 'submitted' AND {_NOT_PREPARED}",
     "approval": f"job_seq IN ({_OF_MEMBER} AND last_action = 'signed_off') AND {_NOT_PREPARED}"
     " AND NOT EXISTS (SELECT 1 FROM reviews WHERE reviews.job_id = sample_progress.job_id"

@@ -207,6 +207,7 @@ def test_an_older_database_gets_the_same_counts(tmp_path: Path, clock: Clock) ->
         for table in ("hidden_engagements", "combined_paper_samples", "combined_papers"):
             old.execute(f"DROP TABLE {table}")
         old.execute("DROP INDEX engagements_of_number")
+        old.execute("DROP INDEX jobs_of_continued")
         scripts = ["CREATE TABLE sample_progress" in script for script in MIGRATIONS]
         old.execute(f"PRAGMA user_version = {OLDEST_VERSION + scripts.index(True)}")
     migrated = Database(tmp_path / "old")
