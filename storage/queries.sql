@@ -462,10 +462,11 @@ FROM hidden_engagements, json_each(parts, '$.datasets')
 WHERE engagement_id = :engagement_id AND value ->> 0 IN (SELECT id FROM datasets);
 
 -- restore_samples: Insert the samples of a deleted engagement that are in no other one and whose
--- findings are open.
+-- findings are open. SQLite doesn't reorder a CROSS JOIN.
 INSERT INTO engagement_samples (job_id, engagement_id, at)
 SELECT job_id, engagement_id, value ->> 1
-FROM hidden_engagements, json_each(parts, '$.samples') JOIN sample_progress ON job_id = value ->> 0
+FROM hidden_engagements CROSS JOIN json_each(parts, '$.samples')
+     CROSS JOIN sample_progress ON job_id = value ->> 0
 WHERE engagement_id = :engagement_id
   AND last_action IN ('', 'withdrawn', 'returned', 'reopened')
   AND job_id NOT IN (SELECT job_id FROM engagement_samples);
