@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from contract.answers import Hidden
 from contract.declarations import Help
@@ -24,7 +24,6 @@ from contract.words import (
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
-from storage.certificates.canonical_json import digest_of
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
@@ -382,27 +381,12 @@ class EngagementSample:
         return (self.issued_at or "") < (self.reviewed_at or "")
 
 
-def signed_sha256(text: str | None) -> str | None:
-    """Return the SHA-256 of the evaluation that a sign-off keeps; None: it keeps none."""
-    kept = json.loads(text or "{}")
-    return digest_of(kept) if kept else None
-
-
-def _sample(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **row,
-        "review_state": state_after(row["action"]),
-        "signed_sha256": signed_sha256(row["evaluation"]),
-    }
-
-
-_SAMPLES = Records(EngagementSample, is_deleted=bool)
+_SAMPLES = Records(EngagementSample, is_deleted=bool, review_state=state_after)
 
 
 def list_engagement_samples(tx: Transaction, engagement_id: int) -> list[EngagementSample]:
     """Return the samples of an engagement whose draws didn't fail, the first drawn first."""
-    rows = run(tx, "list_engagement_samples", engagement_id=engagement_id)
-    return [_SAMPLES.of(_sample(dict(row))) for row in rows]
+    return _SAMPLES.all(tx, "list_engagement_samples", engagement_id=engagement_id)
 
 
 @dataclass(frozen=True)

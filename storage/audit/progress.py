@@ -42,16 +42,10 @@ _OF_MEMBER = (
 )
 """The samples of a user's open engagements; SQLite doesn't reorder a CROSS JOIN."""
 _SIGNED = (
-    "SELECT body ->> '$.evaluation_sha256' FROM ledger_entries AS entries"
-    " INDEXED BY ledger_entries_of_job"
-    " WHERE entries.dataset_id = jobs.dataset_id AND body ->> '$.job_id' = +jobs.id"
-    " AND kind = 'review' AND body ->> '$.step' = 'signed_off'"
-    " ORDER BY entries.number DESC LIMIT 1"
+    "SELECT kept_sha256(evaluation) FROM reviews"
+    " WHERE reviews.job_id = jobs.id AND action = 'signed_off' ORDER BY id DESC LIMIT 1"
 )
-"""The SHA-256 of the evaluation that the newest sign-off keeps; NULL: it keeps none.
-
-With ``+`` the id has no affinity, as the indexed expression.
-"""
+"""The SHA-256 of the evaluation that the newest sign-off keeps; NULL: it keeps none."""
 _CONTINUED = (
     "last_action = '' AND EXISTS (SELECT 1 FROM jobs AS later"
     " JOIN sample_progress AS progress ON progress.job_seq = later.seq"
@@ -74,7 +68,7 @@ _WAITING: Mapping[WaitingFor, str] = {
     " WHERE others.job_id = jobs.id)"
     " AND issued_papers.review_state = 'approved' "
     " AND issued_at >= max(last_at, engagements.changed_at)"
-    f" AND evaluation_sha256 IS coalesce(({_SIGNED}), evaluation_sha256))",
+    f" AND evaluation_sha256 IS ({_SIGNED}))",
 }
 
 

@@ -171,6 +171,11 @@ def test_a_paper_with_an_evaluation_that_nobody_signed_lacks(server: LiveServer)
     other |= {"format": "html", "estimator": "mean_per_unit"}
     scene.done(partner.post(f"{scene.sample}/papers", json=other))
     assert lacking(scene) == ["The newest paper has an evaluation, and the sign-off keeps none."]
+    (paper, _) = scene.done(partner.get(f"{scene.sample}/papers"))["papers"]
+    assert paper["has_other_evaluation"]
+    (entry,) = scene.done(partner.get("/api/inbox"))["entries"]
+    assert entry["kind"] == "papers_to_issue"
+    assert "another evaluation than the one that was signed off" in entry["text"]
     assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_not_ready")
 
 

@@ -55,7 +55,7 @@ from service.tables.open_tables import (
 from service.tables.row_names import key_of_job
 from storage.accounts.datasets import get_dataset
 from storage.audit.engagements import engagement_of
-from storage.audit.papers import list_issued_papers
+from storage.audit.papers import newest_paper
 from storage.audit.reviewing import questions_of
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
@@ -133,7 +133,7 @@ def job(job_id: str) -> AnyResponse:
         may_undo = may_undo_sign_offs(tx, caller().user, dataset.level, [found.id])
         may_take = steps_of(tx, caller().user, dataset.level, found.id)
         engagement = engagement_of(tx, found.id)
-        papers = list_issued_papers(tx, found.id)
+        paper = newest_paper(tx, found.id)
         sees_it = engagement is not None and may_read(tx, caller().user, engagement)
     try:
         values = tabs[tab][1](found)
@@ -156,7 +156,7 @@ def job(job_id: str) -> AnyResponse:
         engagement=engagement,
         sees_engagement=sees_it,
         is_sealed=engagement is not None and engagement.is_closed,
-        newest_paper=next(iter(papers), None),
+        newest_paper=paper,
         is_open=found.status in ("pending", "running"),
         now=timestamp(service().clock()),
         **values,
