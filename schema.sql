@@ -501,6 +501,8 @@ CREATE INDEX jobs_of_retried ON jobs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX jobs_of_schedule ON jobs (schedule_id) WHERE schedule_id IS NOT NULL;
 CREATE INDEX jobs_of_panel ON jobs (run_parameters ->> '$.panel.panel_id')
     WHERE run_parameters ->> '$.panel.panel_id' IS NOT NULL;
+CREATE INDEX jobs_of_continued ON jobs (output_summary ->> '$.continues.job_id')
+    WHERE output_summary ->> '$.continues.job_id' IS NOT NULL;
 CREATE INDEX idempotency_keys_of_job ON idempotency_keys (job_id);
 
 -- Representativeness checks of samples, computed after the job and recomputed when needed. The brief

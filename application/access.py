@@ -22,6 +22,7 @@ from contract.words import Action, Level, Role
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from service.service import LruCache, Service
+from service.tables.open_tables import SAMPLE, output_of
 from storage.accounts import authority as checks
 from storage.accounts.audit_trail import ObjectType, Origin, record
 from storage.accounts.authority import Authority, write_as
@@ -62,6 +63,11 @@ class RowSource:
     commit_id: str
     table_key: str
     job_id: str | None = None
+
+
+def sample_source(job: JobRecord) -> RowSource:
+    """The rows of the sample that a job drew."""
+    return RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
 
 
 def message_rates() -> dict[Kind, MessageRate]:

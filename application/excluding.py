@@ -8,11 +8,9 @@ replayed and certified like any other draw.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import numpy as np
@@ -376,11 +374,7 @@ class ExcludedRows:
         population, commit_id = self.population, self.source.commit_id
         with service.database.read() as tx:
             table = open_commit(tx, dataset_id, commit_id).manifest.table(self.source.key)
-        with (
-            tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
-            service.hold_files() as adopt,
-        ):
-            path = Path(folder) / "deletion_vector.parquet"
+        with service.scratch_file("deletion_vector.parquet") as path, service.hold_files() as adopt:
             with service.parquet.cursor() as cursor:
                 written = write_ordinals(cursor, population.files.deletion_vector, path)
             vector = adopt(path, written.rows)

@@ -261,9 +261,9 @@ def _previewing(
             )
 
     given = read_options(options or {})
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+    with service.scratch_folder() as folder:
         try:
-            yield _PreviewImport(service, Path(folder), file_name, on_progress, given)
+            yield _PreviewImport(service, folder, file_name, on_progress, given)
         except Exception as error:
             if not is_out_of_memory(error) and not isinstance(error, PageTooLarge):
                 raise

@@ -5,13 +5,11 @@ Commit, parameters and seeds are fixed at submission, so every run of a job give
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain, count
-from pathlib import Path
 from typing import Any, cast
 
 from application.audit.planned import size_warnings, with_likelihoods
@@ -394,13 +392,13 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
                 rows=planned.rows_planned,
                 maximum=MAX_AT_ONCE,
             )
-        with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+        with service.scratch_file("sample.parquet") as path:
             sample = draw_sample(
                 service.parquet,
                 source.files,
                 draw.rounds,
                 table_key=source.key,
-                destination=Path(folder) / "sample.parquet",
+                destination=path,
                 on_progress=ignore_progress,
                 counts_dir=counts_dir,
                 amount_column=request.amount_column,

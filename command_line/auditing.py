@@ -671,7 +671,7 @@ PAPERS: Columns = {
 PAPERS_TOGETHER: Columns = {
     "id": "id",
     "samples": "title",
-    **{name: own for name, own in PAPERS.items() if name != "number"},
+    **{name: own for name, own in PAPERS.items() if name not in ("number", "evaluation")},
     "withdrawn": lambda one: one["reason"] or "",
 }
 

@@ -20,7 +20,7 @@ from command_line.output import (
     print_table,
     written,
 )
-from command_line.sampled_rows import figure_name, figure_options, figures_of
+from command_line.sampled_rows import figure_name, figure_options, figures_of, group_texts
 from contract.declarations import declared
 from contract.numbers import percent_digits
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
@@ -86,7 +86,6 @@ def _print_change(found: dict[str, Any], groups: list[str]) -> None:
     headings = ["figure", *groups, "first", "second", "change", "from", "to", "standard error"]
     rows = []
     for each in found["figures"]:
-        group = ("missing" if value is None else str(value) for value in each["group"].values())
         waves = (
             figure_text(None if each[side] is None else each[side]["estimate"])
             for side in ("first", "second")
@@ -97,7 +96,7 @@ def _print_change(found: dict[str, Any], groups: list[str]) -> None:
         )
         p_value = each["change"]["p_value"]
         p_text = "-" if p_value is None else f"{p_value:.4f}"
-        rows.append([figure_name(each), *group, *waves, *numbers, p_text])
+        rows.append([figure_name(each), *group_texts(each), *waves, *numbers, p_text])
     print_table([*headings, "p value"], rows)
     print_line(
         f"{counted(found['common_rows'], 'row')} in both samples, {found['only_first']:,} in the "

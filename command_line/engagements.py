@@ -70,6 +70,9 @@ def _print_engagement(found: dict[str, Any]) -> None:
         f"{counted(found['samples'], 'sample')}, {found['approved']} approved, {found['ready']} "
         "approved and issued."
     )
+    for one in found["sealings"][found["state"] == "sealed" :]:
+        what = f": {one['reason']}" if one["reason"] else ""
+        print_line(f"{one['step'].capitalize()} by {one['user_soeid']}, {one['at']}{what}")
     if found["state"] == "sealed":
         print_line(f"Sealed by {found['sealed_by_soeid']}, {found['sealed_at']}.")
         print_line(f"SHA-256 of the seal: {found['seal_sha256']}")

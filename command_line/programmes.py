@@ -10,7 +10,7 @@ import click
 from command_line.connection import ApiClient
 from command_line.options import printed
 from command_line.output import CommandFailed, print_line, print_lines, print_table
-from domain_errors import counted
+from domain_errors import choices_sentence, counted
 
 FIGURES = ("§", "calculation", "figure", "published", "computed", "difference")
 
@@ -70,6 +70,10 @@ def _print_programme(found: dict[str, Any]) -> None:
     print_table(("evaluation", "§", "kind", "samples", "calculation"), rows)
     print_lines(found["conclusions"].values())
     _print_examples(found["examples"])
+    print_line("Inputs of the examples:")
+    for example in found["examples"]:
+        given = ", ".join(f"{name} = {_figure(each)}" for name, each in example["inputs"].items())
+        print_line(f"  § {example['paragraph']}, {example['calculation']}: {given}")
 
 
 @programmes.command("show")
@@ -92,10 +96,17 @@ def check(file: Path) -> None:
     """
     from dataclasses import asdict
 
+    from application.audit.programmes.catalogue import builtin_programmes
     from application.audit.programmes.examples import checked_examples
     from application.audit.programmes.reading import read_programme
 
     programme = read_programme(file.read_bytes(), file.name)
+    if any(each.name == programme.name for each in builtin_programmes()):
+        raise CommandFailed(
+            '{file}, name: a programme of jobsvc is called "{name}".',
+            file=file.name,
+            name=programme.name,
+        )
     examples = [asdict(each) for each in checked_examples(programme)]
     _print_examples(examples)
     wrong = sum(not each["is_reproduced"] for each in examples)
@@ -112,15 +123,36 @@ def check(file: Path) -> None:
 
 
 @programmes.command("calculations")
-def calculations() -> None:
-    """List the calculations that a programme's file can name, with their inputs."""
+@click.argument("name", required=False)
+def calculations(name: str | None) -> None:
+    """List the calculations that a programme's file can name, or the inputs of one.
+
+    \b
+    jobsvc programmes calculations
+    jobsvc programmes calculations random_ratio
+    """
     from application.audit.programmes.examples import listed_calculations
 
+    listed = {each.name: each for each in listed_calculations()}
+    if name is None:
+        print_table(
+            ("calculation", "formula"), [(each.name, each.formula) for each in listed.values()]
+        )
+        return
+    if name not in listed:
+        raise CommandFailed(
+            'There is no calculation "{name}". {choices}',
+            name=name,
+            choices=choices_sentence(name, list(listed), most=len(listed)),
+        )
+    from application.audit.programmes.inputs import described_inputs
+
+    print_lines([listed[name].formula, listed[name].source])
     rows = [
-        (each.name, each.formula, ", ".join(each.inputs), each.source)
-        for each in listed_calculations()
+        (each.name, each.unit, "required" if each.is_required else "", each.meaning)
+        for each in described_inputs(name)
     ]
-    print_table(("calculation", "formula", "inputs", "source"), rows)
+    print_table(("input", "unit", "", "meaning"), rows)
 
 
 def _print_examples(examples: list[dict[str, Any]]) -> None:

@@ -467,9 +467,9 @@ def _print(found: dict[str, Any], body: dict[str, Any]) -> None:
     headings += ["true value"] if with_truth else []
     rows = []
     for each in found["estimates"]:
-        group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
-        row = [figure_name(each), *group, *map(figure_text, numbers), each["n"], each["n_missing"]]
+        row = [figure_name(each), *group_texts(each), *map(figure_text, numbers)]
+        row += [each["n"], each["n_missing"]]
         if _is_weighted(found):
             row.append(_margin(each["uncalibrated"]))
         rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
@@ -493,11 +493,10 @@ def _print_corrected(estimates: Sequence[dict[str, Any]]) -> None:
     rows = []
     for each in figures:
         found = each["corrected"]
-        group = ("missing" if value is None else str(value) for value in each["group"].values())
         names = ["estimate", "ci_low", "ci_high", "standard_error", "first_answers", "correction"]
         numbers = (figure_text(found[name]) for name in names)
         counts = (found["second_readings"], found["differing"])
-        rows.append([figure_name(each), *group, *numbers, *counts])
+        rows.append([figure_name(each), *group_texts(each), *numbers, *counts])
     print_line()
     print_table(headings, rows)
     print_lines(dict.fromkeys(each["corrected"]["note"] for each in figures))
@@ -512,8 +511,7 @@ def _print_judge(estimates: Sequence[dict[str, Any]]) -> None:
     rows = []
     for each in judged:
         found = each["judge"]
-        group = ("missing" if value is None else str(value) for value in each["group"].values())
-        first = [figure_name(each), *group]
+        first = [figure_name(each), *group_texts(each)]
         for name, labels in (("people_alone", each["n"]), ("both", found["n_eff"])):
             texts = [figure_text(found[name][end]) for end in ends]
             shown = "" if labels is None else round(labels)
@@ -543,10 +541,10 @@ def _print_contrasts(contrasts: Sequence[dict[str, Any]], *, with_truth: bool) -
             for side in ("first", "second")
         )
         sign = "by" if each["measure"] == "ratio" else "less"
-        group = ("missing" if value is None else str(value) for value in each["group"].values())
         numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
         p_value = "-" if each["p_value"] is None else f"{each['p_value']:.4f}"
         name = f"{figure_name(each)}, {first} {sign} {second}" if each["between"] else ""
+        group = group_texts(each)
         row = [name or f"{figure_name(each)} {sign} {second}", *group, *map(figure_text, numbers)]
         row += [p_value, each["df"]]
         rows.append([*row, figure_text(each["true_value"])] if with_truth else row)
@@ -556,6 +554,11 @@ def _print_contrasts(contrasts: Sequence[dict[str, Any]], *, with_truth: bool) -
 def _margin(interval: dict[str, Any]) -> str:
     low, high = interval["ci_low"], interval["ci_high"]
     return "-" if low is None else f"± {figure_text((high - low) / 2)}"
+
+
+def group_texts(each: dict[str, Any]) -> list[str]:
+    """The values of a figure's group."""
+    return ["missing" if value is None else str(value) for value in each["group"].values()]
 
 
 def figure_name(each: dict[str, Any]) -> str:

@@ -410,7 +410,7 @@ def sample(client: ApiClient, dataset: str, output: Path | None, **draw: Any) ->
         job = draw_sample(client, dataset_id, body)
         if file is not None:
             client.download_rows(job["id"], rows_of_draw(job["id"]), file)
-    return Printed(with_comparison(client, job), print_sample, output)
+    return Printed(with_engagement(client, with_comparison(client, job)), print_sample, output)
 
 
 def _print_excluded(excluded: dict[str, Any]) -> None:
@@ -513,6 +513,16 @@ def with_comparison(client: ApiClient, job: dict[str, Any]) -> dict[str, Any]:
     return client.get(f"/api/jobs/{job['id']}")
 
 
+def with_engagement(client: ApiClient, job: dict[str, Any]) -> dict[str, Any]:
+    """Return the job with the id and the client of its engagement, or null."""
+    try:
+        facts = client.get(f"/api/sampling/jobs/{job['id']}/paper-facts")
+    except JobsvcError:
+        return job  # the draw succeeded even if this fails
+    number, name = facts["engagement_id"], facts["defaults"]["client_name"]
+    return {**job, "engagement": None if number is None else {"id": number, "client_name": name}}
+
+
 def print_sample(job: dict[str, Any]) -> None:
     """Print the drawn rows by round and stratum, and the comparison's verdict."""
     summary = job["output_summary"]
@@ -531,6 +541,8 @@ def print_sample(job: dict[str, Any]) -> None:
     _print_warnings(summary)
     if carried := carried_sentence(job["run_parameters"], summary):
         print_line(carried)
+    if engagement := job.get("engagement"):
+        print_line(f"Part of engagement {engagement['id']}, {engagement['client_name']}.")
     favoured = {FAVOURED[round_["method"]] for round_ in job["run_parameters"]["rounds"]} - {None}
     if favoured:
         print_line(
@@ -609,8 +621,8 @@ def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:
         print_line(f"{'' if 'sampled' in figures else 'Expected: '}{_coverage(amount)}")
     if uncovered := round_.get("uncovered_rows"):
         print_line(
-            f"{uncovered:,} rows are in groups from which no row is drawn. To evaluate the sample "
-            "by amounts, draw at least two rows of each group, or leave rows out by a filter."
+            f"{uncovered:,} rows are in groups from which no row is drawn: their amounts can't be "
+            "evaluated."
         )
     _print_warnings(round_)
 

@@ -37,13 +37,14 @@ def text_of_names(names: Sequence[str]) -> str:
     >>> text_of_names(["account", "name, first"])
     'account, "name, first"'
     """
-    return ", ".join(_quoted(name) if _needs_quotes(name) else name for name in names)
+    return ", ".join(quoted(name) if _needs_quotes(name) else name for name in names)
 
 
 def _needs_quotes(name: str) -> bool:
     return bool(set(',;"') & set(name)) or name != name.strip()
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """The name in double quotes, a quote in it written twice."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'

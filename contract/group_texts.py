@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from contract.column_lists import quoted
 from domain_errors import InvalidRequest
 
 QUOTED = r'"(?:[^"]|"")*"'
@@ -41,17 +42,12 @@ def read_two_groups(text: str) -> dict[str, Any]:
 def two_groups_text(groups: Mapping[str, Any]) -> str:
     """The text that :func:`read_two_groups` reads as these groups."""
     by = str(groups["by"])
-    name = _quoted(by) if re.search(r'["=]', by) else by
+    name = quoted(by) if re.search(r'["=]', by) else by
     return f"{name}={_text(groups['first'])}:{_text(groups['second'])}"
 
 
 def _unquoted(text: str) -> str | None:
     return text[1:-1].replace('""', '"') if text.startswith('"') else text or None
-
-
-def _quoted(text: str) -> str:
-    doubled = text.replace('"', '""')
-    return f'"{doubled}"'
 
 
 def _text(value: Group) -> str:
@@ -61,4 +57,4 @@ def _text(value: Group) -> str:
         return str(value).lower()
     if not isinstance(value, str):
         return str(value)
-    return value if value and not re.search(r'[":]', value) else _quoted(value)
+    return value if value and not re.search(r'[":]', value) else quoted(value)

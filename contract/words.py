@@ -55,8 +55,6 @@ Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
 Reading = Literal["first", "second", "decision"]
 """Of a row by a reviewer. Of both readings that differ, a third person makes the decision."""
 QuestionType = Literal["yes_no", "choice", "number", "amount", "text"]
-UnansweredOutcome = Literal["not_examinable", "not_applicable"]
-"""Why a row has no answers."""
 ReviewTask = Literal["read", "decide"]
 AnswersFile = Literal["csv", "xlsx", "jsonl", "label_studio"]
 """Tasks of Label Studio have the shown columns and no answers."""

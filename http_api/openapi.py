@@ -120,6 +120,10 @@ UNTYPED = {
     "get_exploration_job_result": "JobReport",
 }
 """Operations with a response that has no marshmallow schema."""
+CALCULATED = {
+    "/api/audit/combined-evaluation/paper": "calculate_audit_combined_evaluation_paper",
+}
+"""Operations of papers that aren't issued, whose paths give the names of those that are."""
 OR_JSON = "x-or-json"
 """Marks the schema of a form with the one of the JSON that may be sent instead, until the document
 is complete.
@@ -191,7 +195,7 @@ def complete(document: Object) -> Object:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if method in VERBS:
-                operation["operationId"] = operation_id(method, path)
+                operation["operationId"] = CALCULATED.get(path) or operation_id(method, path)
     for operation in operations(document):
         name = UNTYPED.get(operation["operationId"])
         if name is not None:

@@ -89,7 +89,7 @@ def nested_text(value: Any) -> str:
     """
     if isinstance(value, str) and value.startswith(("{", "[")):
         try:
-            json.loads(value, parse_constant=_refuse_constant, object_pairs_hook=_object)
+            json.loads(value, parse_constant=_refuse_constant, object_pairs_hook=without_repeats)
         except (ValueError, RecursionError):
             return json_text(value)
         return value.replace("\n", " ").replace("\r", " ")
@@ -100,7 +100,8 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} isn't JSON")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs; ValueError if a key stands twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key twice")

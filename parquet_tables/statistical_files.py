@@ -81,16 +81,7 @@ def write_statistical(
     except ImportError:
         raise ReadstatNotInstalled from None
     ((rows,),) = cursor.execute(f"SELECT count(*) FROM ({query}) AS t", list(params)).fetchall()
-    if rows * len(variables) > MAX_CELLS or len(variables) > MAX_VARIABLES:
-        raise UnfitForStatistics(
-            "These are {rows} rows of {columns} columns; a file of Stata or SPSS has up to {cells} "
-            "values and {variables} columns. Choose fewer columns or replicates, or parquet.",
-            rows=rows,
-            columns=len(variables),
-            cells=MAX_CELLS,
-            variables=MAX_VARIABLES,
-            loc=("format",),
-        )
+    _require_few_values(rows, variables)
     _require_short_texts(cursor, query, params, variables, kind)
     _require_finite(cursor, query, params, variables)
     large = _large_numbers(cursor, query, params, variables)
@@ -132,6 +123,19 @@ def write_statistical(
             reason=str(error).rstrip("."),
             loc=("format",),
         ) from None
+
+
+def _require_few_values(rows: int, variables: Sequence[LabelledVariable]) -> None:
+    if rows * len(variables) > MAX_CELLS or len(variables) > MAX_VARIABLES:
+        raise UnfitForStatistics(
+            "These are {rows} rows of {columns} columns; a file of Stata or SPSS has up to {cells} "
+            "values and {variables} columns. Choose fewer columns or replicates, or parquet.",
+            rows=rows,
+            columns=len(variables),
+            cells=MAX_CELLS,
+            variables=MAX_VARIABLES,
+            loc=("format",),
+        )
 
 
 def spss_names(names: Sequence[str]) -> list[str]:

@@ -5,12 +5,14 @@ Built by the composition root; passed to the HTTP side and to handlers.
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import field
 from functools import partial
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from import_engine.sources.connections import ObjectStores
@@ -166,6 +168,18 @@ class Service:
         """The quotas of disk."""
         settings = self.settings
         return Quotas(self.data_files, settings.user_quota_mb, settings.dataset_quota_mb)
+
+    @contextmanager
+    def scratch_folder(self) -> Iterator[Path]:
+        """Create a temporary folder that DuckDB may write to; it is deleted after the block."""
+        with tempfile.TemporaryDirectory(dir=self.directory.scratch_dir) as folder:
+            yield Path(folder)
+
+    @contextmanager
+    def scratch_file(self, name: str) -> Iterator[Path]:
+        """Return the path for a file in a temporary folder, which is deleted after the block."""
+        with self.scratch_folder() as folder:
+            yield folder / name
 
     def hold_files(self) -> AbstractContextManager[Adopt]:
         """Hold new data files until their commit; if that fails, they are removed."""

@@ -462,10 +462,11 @@ FROM hidden_engagements, json_each(parts, '$.datasets')
 WHERE engagement_id = :engagement_id AND value ->> 0 IN (SELECT id FROM datasets);
 
 -- restore_samples: Insert the samples of a deleted engagement that are in no other one and whose
--- findings are open.
+-- findings are open. SQLite doesn't reorder a CROSS JOIN.
 INSERT INTO engagement_samples (job_id, engagement_id, at)
 SELECT job_id, engagement_id, value ->> 1
-FROM hidden_engagements, json_each(parts, '$.samples') JOIN sample_progress ON job_id = value ->> 0
+FROM hidden_engagements CROSS JOIN json_each(parts, '$.samples')
+     CROSS JOIN sample_progress ON job_id = value ->> 0
 WHERE engagement_id = :engagement_id
   AND last_action IN ('', 'withdrawn', 'returned', 'reopened')
   AND job_id NOT IN (SELECT job_id FROM engagement_samples);
@@ -523,6 +524,21 @@ HAVING count(*) = 1;
 -- engagement_of_sample: Select the engagement of a sample.
 SELECT engagement_id FROM engagement_samples WHERE job_id = :job_id;
 
+-- sealings_of_engagement: Select when an engagement was sealed and unsealed, the newest first.
+SELECT substr(action, 12) AS step, at, user_soeid, details ->> '$.seal_sha256' AS seal_sha256,
+       details ->> '$.reason' AS reason
+FROM audit_log
+WHERE object_id = :engagement_id AND object_type = 'engagement'
+  AND action IN ('engagement_sealed', 'engagement_unsealed')
+ORDER BY id DESC LIMIT :limit;
+
+-- engagements_of_table: Select the sealed engagements with a sample of a table of a version.
+SELECT DISTINCT engagement_id FROM jobs
+JOIN engagement_samples ON engagement_samples.job_id = jobs.id
+JOIN engagements ON engagements.id = engagement_id AND engagements.seal IS NOT NULL
+WHERE jobs.dataset_id = :dataset_id AND run_parameters ->> '$.table_key' = :table_key
+  AND coalesce(run_parameters ->> '$.excluded.commit_id', source_commit_id) = :commit_id;
+
 -- insert_engagement_sample: Insert a sample of an engagement.
 INSERT INTO engagement_samples (job_id, engagement_id, at) VALUES (:job_id, :engagement_id, :at);
 
@@ -543,12 +559,12 @@ SELECT engagement_samples.job_id, jobs.dataset_id, datasets.name AS dataset_name
                                  AND refs.commit_id = output_commit_id
                                  AND substr(refs.name, 1, 5) = 'smpl-')) AS is_deleted,
        (SELECT action FROM reviews WHERE reviews.job_id = jobs.id ORDER BY id DESC LIMIT 1)
-           AS action,
+           AS review_state,
        (SELECT at FROM reviews WHERE reviews.job_id = jobs.id ORDER BY id DESC LIMIT 1)
            AS reviewed_at,
-       (SELECT evaluation FROM reviews
+       (SELECT kept_sha256(evaluation) FROM reviews
         WHERE reviews.job_id = jobs.id AND action = 'signed_off' ORDER BY id DESC LIMIT 1)
-           AS evaluation,
+           AS signed_sha256,
        issued_papers.number AS paper, issued_papers.paper_number, issued_papers.issued_at,
        issued_papers.sha256 AS paper_sha256, issued_papers.review_state AS paper_state,
        issued_papers.evaluation_sha256, engagements.changed_at
@@ -1769,17 +1785,20 @@ INSERT INTO issued_papers (job_id, dataset_id, number, paper_number, format, lan
 VALUES (:job_id, :dataset_id, :number, :paper_number, :format, :language, :review_state,
         :evaluation_sha256, :sha256, :size_bytes, :ledger_number, :user_id, :issued_at);
 
--- list_issued_papers: List the issued working papers of a sample, newest first.
+-- list_issued_papers: List the newest issued working papers of a sample. The steps of its review are
+-- those of the parameter, so that SQLite reads them once and not for each paper.
 SELECT job_id, number, paper_number, format, language, review_state, evaluation_sha256, sha256,
        size_bytes, ledger_number, user_id, issued_at, users.soeid AS user_soeid,
-       (SELECT action FROM reviews WHERE reviews.job_id = issued_papers.job_id
-        ORDER BY id DESC LIMIT 1) AS action,
-       (SELECT evaluation FROM reviews
-        WHERE reviews.job_id = issued_papers.job_id AND action = 'signed_off'
-        ORDER BY id DESC LIMIT 1) AS signed
+       review_state IN ('signed_off', 'approved')
+           AND (SELECT action FROM reviews WHERE reviews.job_id = :job_id ORDER BY id DESC LIMIT 1)
+               IN ('signed_off', 'approved')
+           AND evaluation_sha256 IS NOT
+               (SELECT kept_sha256(evaluation) FROM reviews
+                WHERE reviews.job_id = :job_id AND action = 'signed_off' ORDER BY id DESC LIMIT 1)
+           AS has_other_evaluation
 FROM issued_papers JOIN users ON users.id = user_id
 WHERE job_id = :job_id
-ORDER BY number DESC;
+ORDER BY number DESC LIMIT :limit;
 
 -- insert_combined_paper: Insert an issued paper on several samples.
 INSERT INTO combined_papers (number, jobs, samples, datasets, request, format, language, review_state,

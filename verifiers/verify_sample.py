@@ -6,8 +6,8 @@ Usage: python verify_sample.py FOLDER_OR_ZIP [--key FILE_OR_HEX] [--data FILE] [
        [--proofs FILE] [--json]
 
 The folder or ZIP file has certificate.json, public-key.txt and sample.csv, and maybe
-sample.parquet, data.csv, ledger.json, proofs.json, evaluation.json, and the folders papers and
-attachments. --certificate, --evaluation, --sample and --parquet give the other files singly. The
+sample.parquet, data.csv, ledger.json, proofs.json, evaluation.json, seal.json, and the folders
+papers and attachments. --certificate, --evaluation, --sample and --parquet give files singly. The
 program follows the page "Certificates: the format" (version 1). The exit code is 0 for accepted,
 1 for refused, 2 for wrong usage or a file that can't be read, and 3 for superseded: the certificate
 holds, but the ledger has a replacement that followed.
@@ -59,6 +59,7 @@ Codes of refusals:
 | evaluation_review, evaluation_ledger | the steps of the review; its entry in the ledger |
 | evaluation_figure, evaluation_conclusion | a figure that the findings don't give; the conclusion |
 | evaluation_paper, evaluation_attachment | a paper, or an attached file, that isn't stated |
+| seal | seal.json isn't that of the ledger, or isn't of this sample |
 | proof_ordinal, proof_missing | row proofs: an ordinal; a row of the sample without a proof |
 """
 
@@ -102,6 +103,7 @@ LIMITS = {  # bytes of each file
     "data": 1 << 30,
     "ledger": 128 << 20,
     "proofs": 256 << 20,
+    "seal": 64 << 20,
 }
 MAX_STEPS = 2_000_000  # places of an order that one run looks at, per round
 
@@ -4317,11 +4319,30 @@ FINDING = record(
     carried_from=nullable(text()),
 )
 DECIMAL = nullable(text(500, r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"))
+ARITHMETIC = items(record("name formula: text", value=number))
+CHOICES: dict[str, Schema] = {
+    "likelihood": nullable(one_of("poisson", "binomial", "hypergeometric")),
+    "sides": nullable(one_of("one", "two")),
+    "bound": nullable(one_of("stringer", "gaffke")),
+    "estimator": nullable(one_of("difference", "ratio", "regression", "mean_per_unit")),
+    "lonely_stratum": nullable(one_of("fail", "adjust", "average")),
+    "book_column": nullable(COLUMN),
+    "score_column": nullable(COLUMN),
+    "programme": anything,
+}
+CLAIMS: dict[str, Schema] = {
+    "assurance": record("sentence source: text", status=one_of("proved", "customary", "can_fail")),
+    "departure": nullable(text()),
+    "notes": items(text()),
+    "caveats": items(text()),
+    "other_samples_total": integer(),
+}
 EVALUATION_PREDICATE = record(
     "issued_at: time",
     {
         "programme_rules": record(
             "calculation: text?; limit: text",
+            {"not_reproduced": integer(1)},
             least_rows=nullable(integer(1)),
             conclusions=members(
                 dict.fromkeys(("tolerable", "not_supported", "inconclusive", "statement"), text())
@@ -4371,12 +4392,12 @@ EVALUATION_PREDICATE = record(
     entries=record("count corrected: integer; sha256: hash"),
     auditors_conclusion=nullable(record("text by: text; at: time")),
     request=members(
-        more=True,
+        CHOICES,
         kind=one_of("attributes", "two_stage", "monetary_unit", "variables", "sequential"),
         confidence=number,
         tolerable=DECIMAL,
     ),
-    result=nullable(members(more=True, kind=text(), conclusion=anything)),
+    result=nullable(members(CLAIMS, more=True, kind=text(), conclusion=anything)),
     not_evaluated=nullable(text()),
     papers=items(
         record(
@@ -4404,6 +4425,7 @@ class StatedEvaluation:
     stated: dict[str, Any]
     books: list[Fraction | None] = field(default_factory=list)
     own: tuple[bool | None, str] | None = None  # what the kind concludes, under a programme
+    signed: str | None = None  # the conclusion that was signed off
     projection: Projection | None = None
     money: MonetaryResult | None = None
 
@@ -4521,7 +4543,10 @@ def verify_evaluation(case: Case) -> None:
         report.checked(EVALUATION, f"the signature is of the key {sha256(case.key)}")
         check_binding(case, statement)
         report.checked(EVALUATION, "it is of this sample and of this certificate of it")
-        found.append(StatedEvaluation(case, statement["predicate"]))
+        stated = statement["predicate"]
+        good = (stated["result"] is None) != (stated["not_evaluated"] is None)
+        require(good, "evaluation_conclusion", "It has a result and why there is none, or neither.")
+        found.append(StatedEvaluation(case, stated))
     if not found:
         return
     (evaluation,) = found
@@ -4547,8 +4572,9 @@ def verify_evaluation(case: Case) -> None:
     if len(report.refusals) > done:
         return
     if evaluation.stated["result"] is None:
-        reason = evaluation.stated["not_evaluated"]
-        report.skipped(EVALUATION, f"there is no evaluation: {reason}")
+        reason, signed = evaluation.stated["not_evaluated"], evaluation.signed
+        also = "" if signed is None else f" This conclusion was signed off: {signed}"
+        report.skipped(EVALUATION, f"there is no evaluation: {reason}{also}")
         return
     recompute(evaluation)
 
@@ -4641,6 +4667,8 @@ def check_review(evaluation: StatedEvaluation) -> None:
     for step in stated["review"]["steps"]:
         good = state in before[step["action"]] and (last is None or last <= step["at"])
         require(good, "evaluation_review", f"The step {step['action']} doesn't follow {state}.")
+        good = step["conclusion"] is None or step["action"] == "signed_off"
+        require(good, "evaluation_review", f"The step {step['action']} keeps no conclusion.")
         state, last = STATE_AFTER.get(step["action"], "open"), step["at"]
     good = stated["review"]["state"] == state
     require(
@@ -4651,22 +4679,10 @@ def check_review(evaluation: StatedEvaluation) -> None:
         return
     steps = stated["review"]["steps"]
     signed = next(step for step in reversed(steps) if step["action"] == "signed_off")
-    authors = {item["finding"]["by"] for item in evaluation.items if item["finding"]}
-    require(signed["by"] not in authors, "evaluation_review", "Who signed off entered findings.")
-    later = [
-        i["finding"]["at"]
-        for i in evaluation.items
-        if i["finding"] and i["finding"]["at"] > signed["at"]
-    ]
-    require(not later, "evaluation_review", "A finding is later than the sign-off.")
-    if state == "approved":
-        signers = {step["by"] for step in steps if step["action"] == "signed_off"}
-        good = steps[-1]["by"] not in authors | signers
-        require(good, "evaluation_review", "Who approved entered findings or signed them off.")
-    evaluation.checked(f"who signed off entered no finding: {signed['by']}, {signed['at']}")
-    result = stated["result"]
-    if signed["conclusion"] is not None:
-        now = result and result["conclusion"] and result["conclusion"]["sentence"]
+    check_persons(evaluation, signed)
+    result, evaluation.signed = stated["result"], signed["conclusion"]
+    if result is not None and signed["conclusion"] is not None:
+        now = result["conclusion"] and result["conclusion"]["sentence"]
         good = now == signed["conclusion"]
         require(good, "evaluation_conclusion", "The conclusion isn't the one that was signed off.")
     elif result is not None and result["conclusion"] is not None:
@@ -4675,6 +4691,29 @@ def check_review(evaluation: StatedEvaluation) -> None:
             kept is None, "evaluation_conclusion", "The sign-off kept an evaluation, but not this."
         )
         evaluation.claimed("that the conclusion was signed off: the sign-off states none")
+
+
+def check_persons(evaluation: StatedEvaluation, signed: dict[str, Any]) -> None:
+    """Check that others prepared what was signed off and approved."""
+    stated, code = evaluation.stated, "evaluation_review"
+    steps, findings = stated["review"]["steps"], [i["finding"] for i in evaluation.items]
+    prepared = [
+        *(each for each in findings if each),
+        *(step for step in steps if step["action"] == "submitted"),
+        *stated["attachments"],
+        *([stated["auditors_conclusion"]] if stated["auditors_conclusion"] else []),
+    ]
+    preparers = {each["by"] for each in prepared}
+    require(signed["by"] not in preparers, code, "Who signed off prepared the findings.")
+    good = all(each is None or each["at"] <= signed["at"] for each in findings)
+    require(good, code, "A finding is later than the sign-off.")
+    evaluation.checked(f"who signed off prepared no finding: {signed['by']}, {signed['at']}")
+    if stated["review"]["state"] == "approved":
+        signers = {step["by"] for step in steps if step["action"] == "signed_off"}
+        good = steps[-1]["by"] not in preparers | signers
+        require(good, code, "Who approved prepared the findings or signed them off.")
+        by, at = steps[-1]["by"], steps[-1]["at"]
+        evaluation.checked(f"who approved neither prepared nor signed off: {by}, {at}")
 
 
 def signed_in_ledger(evaluation: StatedEvaluation) -> str | None:
@@ -4782,6 +4821,10 @@ def check_files(evaluation: StatedEvaluation) -> None:
         left = len(due - {sha256(content) for content in given.values()})
         if left:
             evaluation.skipped(f"{_counted(left, noun)}: not given")
+    rows = {row for rnd in evaluation.case.rounds for row in rnd.drawn()}
+    rows |= {each["ordinal_in"] for each in evaluation.case.predicate["replacements"]}
+    good = all(each["row"] is None or each["row"] in rows for each in stated["attachments"])
+    require(good, "evaluation_attachment", "A file is attached to a row that wasn't drawn.")
     for each in stated["reconciliation"]:
         column_sum, balance, difference = (
             exact_number(each[name]) for name in ("column_sum", "balance", "difference")
@@ -4818,6 +4861,38 @@ def check_without_evaluation(case: Case) -> None:
     if attached:
         reason = "evaluation.json wasn't given"
         report.skipped(EVALUATION, f"{_counted(len(attached), 'attached file')}: {reason}")
+
+
+SEAL = members(
+    more=True,
+    engagement=members(more=True, id=integer()),
+    samples=items(members(more=True, job_id=text(), paper_sha256=nullable(HASH))),
+    sealed_by=text(),
+)
+
+
+def check_seal(case: Case) -> None:
+    """Compare the seal of the engagement with the ledger, and its paper of the sample."""
+    content, job = case.files["seal"], case.predicate["job"]["id"]
+    seal = parse_canonical(content, "seal.json")
+    SEAL(seal, "seal")
+    papers = {each["job_id"]: each["paper_sha256"] for each in seal["samples"]}
+    require(job in papers, "seal", "This sample isn't in it.")
+    if case.ledger is None:
+        raise NotCheckable("ledger.json, which has its SHA-256, wasn't given")
+    number = seal["engagement"]["id"]
+    about = [e for e in case.entries("engagement") if e["body"]["engagement_id"] == number]
+    own = [e for e in about if e["body"]["step"] == "sealed" and e["actor"] == seal["sealed_by"]]
+    own = [e for e in own if e["body"]["seal_sha256"] == sha256(content)]
+    require(own, "seal", "The ledger has no entry of it.")
+    issued = [e for e in case.own_entries("paper") if e["number"] < own[-1]["number"]]
+    good = papers[job] == (issued[-1]["body"]["sha256"] if issued else None)
+    require(good, "seal", "Its paper of this sample isn't the newest one of the ledger.")
+    said = f"the engagement was sealed by {own[-1]['actor']}, {own[-1]['recorded_at']}"
+    case.report.checked(EVALUATION, f"{said}: the ledger has the seal")
+    if about[-1] is not own[-1]:
+        step, at = about[-1]["body"]["step"], about[-1]["recorded_at"]
+        case.report.claimed(EVALUATION, f"that this seal still holds: {step} again, {at}")
 
 
 def check_books(evaluation: StatedEvaluation) -> None:
@@ -5120,10 +5195,6 @@ MEMBERS_OF_KIND = {
     "largest_ratio ratio_at_tolerable sampled_value score_column score_mean score_total statistic "
     "statistics_by_size take_all threshold tolerable upper_limit weight_column weight_total",
 }
-MEMBERS_OF_REQUEST = (
-    "kind confidence tolerable likelihood sides bound book_column estimator lonely_stratum "
-    "score_column"
-)
 
 
 def check_programme(evaluation: StatedEvaluation) -> None:
@@ -5148,6 +5219,7 @@ NOT_BY_PROGRAMME = (
     "the evaluation is by an audit programme ({}): its own figures and its conclusion are not "
     "recomputed"
 )
+NOT_REPRODUCED = "No conclusion. {reason} By its rule alone: {concluded}"
 WITHHELD_BY_RULE = (
     "No conclusion, as the limit of the programme may be too low. {reason} By its rule alone: "
     "{concluded}"
@@ -5162,6 +5234,7 @@ OF_EQUAL = {  # calculations: whether by a ratio, and whether deviations are poo
     for estimator in ("mean_per_unit", "ratio")
 }
 OF_MONEY = ("monetary_units", "monetary_units_stratified", "monetary_units_periods")
+CONSERVATIVE = "monetary_units_conservative"
 NO_AMOUNTS = ("error_rate", "upper_rate", "factor")
 
 
@@ -5171,8 +5244,10 @@ def check_by_programme(evaluation: StatedEvaluation) -> None:
     name = str(stated["name"])[:60]
     for each in ("calculation", "limit"):
         same(stated, each, rules[each])
-    rows, least = len(evaluation.items), rules["least_rows"] or 0
-    require_figure(rows >= least, f"The programme needs {least} rows, not {rows}.")
+    units, least = len(evaluation.items), rules["least_rows"] or 0
+    if evaluation.money is not None:  # monetary units count, with rows that are always drawn
+        units += sum(each.hits - 1 for each in evaluation.money.items if not each.is_certain)
+    require_figure(units >= least, f"The programme needs {least} units, not {units}.")
     due, figures = programme_figures(evaluation, rules["calculation"]), stated.get("figures")
     if due is None:
         evaluation.skipped(NOT_BY_PROGRAMME.format(name))
@@ -5202,11 +5277,14 @@ def programme_figures(
         found = {name: float(of_kind[own]) for name, own in names.items()}
         found |= {"upper_limit": float(of_kind[limit]), "book_value": value}
         return {"precision": found["upper_limit"] - found["projected"], **found}
-    interval = None
+    interval, own = None, dict[str, float]()
     if evaluation.projection is not None and calculation in OF_EQUAL:
         known, error, precision = errors_of_strata(evaluation, z, *OF_EQUAL[calculation])
     elif evaluation.money is not None and calculation in OF_MONEY:
         known, error, precision, interval = errors_of_money(evaluation.money, z)
+    elif evaluation.money is not None and calculation == CONSERVATIVE:
+        known, error, own = conservative_errors(evaluation)
+        precision = own["basic_precision"] + own["incremental_allowance"]
     else:
         return None
     share = Fraction(2, 100) if evaluation.tolerable is None else evaluation.tolerable
@@ -5216,7 +5294,7 @@ def programme_figures(
         "known": known,
         "total_error": error,
         "precision": precision,
-        "lower_limit": error - precision,
+        **({} if own else {"lower_limit": error - precision}),
         "upper_limit": error + precision,
         "corrected_value": value - error,
         "corrected_lower": value - error - precision,
@@ -5225,6 +5303,7 @@ def programme_figures(
         "tolerable": float(share) * (value if share < 1 else 1),
         "factor": z,
         **({} if interval is None else {"interval": interval}),
+        **own,
     }
 
 
@@ -5244,7 +5323,7 @@ def errors_of_strata(
     for line, (places, rows) in zip(lines, strata, strict=True):
         book = [given.book[place] for place in places]
         wrong = [b - given.audit[place] for b, place in zip(book, places, strict=True)]
-        if by_strata and len(places) == rows:
+        if len(places) == rows:
             known += math.fsum(wrong)
             continue
         slope = math.fsum(wrong) / math.fsum(book) if is_ratio else 0.0
@@ -5270,11 +5349,34 @@ def errors_of_money(money: MonetaryResult, z: float) -> tuple[float, float, floa
             if a.stratum == number and not a.is_certain
             for _ in range(a.hits)
         ]
+        if not (taints or part.value):
+            continue  # all rows were always drawn
         interval = float(money.amount(part.value)) / len(taints)
         errors.append(interval * math.fsum(taints))
         squares.append(interval**2 * len(taints) * variance(taints))
-    single = interval if len(money.parts) == 1 else None
+    single = interval if len(squares) == 1 else None
     return known, math.fsum([known, *errors]), z * math.sqrt(math.fsum(squares)), single
+
+
+def conservative_errors(evaluation: StatedEvaluation) -> tuple[float, float, dict[str, float]]:
+    """Return the known error, the projected one, and the figures of the conservative approach."""
+    money, (rnd, *more) = evaluation.money, evaluation.case.rounds
+    assert money is not None
+    parts = int(rnd.facts["parts"])
+    require(parts and not more, "evaluation_figure", "The conservative approach is for one step.")
+    interval = float(money.amount(Fraction(int(rnd.facts["step"]), parts)))
+    known = float(money.amount(sum(a.book - a.audit for a in money.items if a.is_certain)))
+    taints = [(float(a.taint(1)), a.hits) for a in money.items if not a.is_certain]
+    wrong = sorted((taint for taint, hits in taints for _ in range(hits) if taint), reverse=True)
+    factors = [poisson_factor(k, evaluation.confidence) for k in range(len(wrong) + 1)]
+    steps = zip(factors[1:], factors, wrong, strict=False)
+    own = {
+        "factor": factors[0],
+        "interval": interval,
+        "basic_precision": factors[0] * interval,
+        "incremental_allowance": math.fsum((a - b - 1) * interval * t for a, b, t in steps),
+    }
+    return known, known + interval * math.fsum(wrong), own
 
 
 def conclude_by_programme(evaluation: StatedEvaluation, due: dict[str, float]) -> None:
@@ -5300,7 +5402,9 @@ def conclude_by_programme(evaluation: StatedEvaluation, due: dict[str, float]) -
     said = re.sub(figure, lambda found: words[found[1]], template)
     concluded: bool | None = {"tolerable": True, "not_supported": False}.get(verdict)
     own, sentence = evaluation.own or (None, "")
-    if concluded and most is not None and due.get("lower_limit", 0.0) < -most:
+    if "not_reproduced" in rules:  # how many of how many examples is the server's word
+        concluded, said = None, NOT_REPRODUCED.format(reason=REASON, concluded=said)
+    elif concluded and most is not None and due.get("lower_limit", 0.0) < -most:
         concluded, said = None, UNDERSTATED.format(concluded=said, **words)
     elif concluded and (not own or result["conclusion"]["is_tolerable"] is None):
         reason = sentence if own is False else REASON  # a reason is the server's word
@@ -5318,28 +5422,36 @@ def figure_text(evaluation: StatedEvaluation, name: str) -> str:
 
 
 def check_members(evaluation: StatedEvaluation) -> None:
-    """Refuse members of the request and the result that the format doesn't have."""
+    """Refuse members of the result that the format doesn't have, and lines of another form."""
     kind, more_names = evaluation.request["kind"], " programme" if evaluation.by_programme else ""
-    for what, stated, names in (
-        ("request", evaluation.request, MEMBERS_OF_REQUEST + more_names),
-        ("result", evaluation.result, f"{MEMBERS} {MEMBERS_OF_KIND[kind]}{more_names}"),
-    ):
-        more = sorted(set(stated) - set(names.split()))
-        require(not more, "unknown_member", f"{what}.{''.join(more[:1])[:60]} isn't of the format.")
+    names = f"{MEMBERS} {MEMBERS_OF_KIND[kind]}{more_names}"
+    more = sorted(set(evaluation.result) - set(names.split()))
+    require(not more, "unknown_member", f"result.{''.join(more[:1])[:60]} isn't of the format.")
+    if kind in ("attributes", "two_stage", "variables"):
+        ARITHMETIC(evaluation.result.get("arithmetic"), "result.arithmetic")
 
 
 def check_scope(evaluation: StatedEvaluation) -> None:
     """Compare the filter of the conclusion with the rounds, whose expressions it joins."""
     filters = [rnd.filter for rnd in evaluation.case.rounds]
     texts = [None if each is None else each.get("expression") for each in filters]
-    stated, due = evaluation.result["scope"], None
+    stated, due = evaluation.result["scope"], list[str]()
+    why = evaluation.case.table.get("left_out_by") or {}
+    tests = [
+        f"the filter {name} (audit test {', '.join(job[:8] for job in why[name])})"
+        for name in ("found_by", "not_found_by")
+        if why.get(name)
+    ]
     if all(each is not None for each in filters):
         if not all(texts):
             require_figure(stated, "`scope` contradicts the filters of the rounds.")
             evaluation.claimed(f"that these words are the filters of the rounds: {stated}")
             return
-        due = " or ".join(dict.fromkeys(str(each) for each in texts))
-    require_figure(stated == due, f"`scope` is {stated!r}; the filter is {due!r}.")
+        due.append(" or ".join(dict.fromkeys(str(each) for each in texts)))
+    words = " and ".join([*due, *tests]) or None
+    older = tests and stated == (due[0] if due else None)  # certificates from before they had tests
+    good = stated == words or older
+    require_figure(good, f"`scope` is {stated!r}; the filter is {words!r}.")
 
 
 def check_choices(evaluation: StatedEvaluation) -> None:
@@ -5348,6 +5460,9 @@ def check_choices(evaluation: StatedEvaluation) -> None:
     tested, column = stated["attributes"], stated["book_column"]
     good = len(set(tested)) == len(tested)
     require_figure(good, "An attribute is listed twice.")
+    given = evaluation.request.get("book_column")
+    good = given is None or given.lower() == str(result.get("book_column")).lower()
+    require_figure(good, "`book_column` isn't the requested one.")
     if kind in ("attributes", "two_stage"):
         names = [each.get("name") for each in result["attributes"]]
         require_figure(names == tested, "The attributes aren't those that are tested.")
@@ -6937,6 +7052,8 @@ def _verify_levels(case: Case) -> None:
             case,
             say=False,
         )
+    if "seal" in case.files:
+        report.run(EVALUATION, "the seal of the engagement", check_seal, case, say=False)
     if predicate["plan"] is not None:
         report.run("L4", "the plan's text and digest", check_plan, case)
     with report.check("L4", "the seed", say=False):
@@ -7062,6 +7179,7 @@ FILES = {
     "data": "data.csv",
     "ledger": "ledger.json",
     "proofs": "proofs.json",
+    "seal": "seal.json",
 }
 
 

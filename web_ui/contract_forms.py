@@ -20,7 +20,7 @@ from contract.fields import (
     ValuesKind,
     Written,
 )
-from domain_errors import DomainError, InvalidRequest
+from domain_errors import DomainError, InvalidRequest, located
 from lazy_dataclasses import dataclass
 
 TYPED: tuple[type[Kind], ...] = (Choice, Count, Flag, Number, Text, Written)
@@ -136,11 +136,8 @@ def read_form(
         text = typed.get(own.name, "").strip()
         if not text:
             continue
-        try:
+        with located(("query", own.name), InvalidRequest, always=True):
             values[own.name] = _read(own.kind, text)
-        except InvalidRequest as error:
-            error.loc = ("query", own.name)
-            raise
     return values
 
 

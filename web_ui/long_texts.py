@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from parquet_tables.json_values import without_repeats
+
 SHORT_JSON, SHORT_TEXT = 40, 200
 """Characters of a JSON text, and of another one, that is shown as it is."""
 MAX_CHARACTERS = 20_000
@@ -28,7 +30,7 @@ def readable_text(value: Any) -> str | None:
     text = value
     if value.startswith(("{", "[")) and len(value) <= MAX_CHARACTERS:
         with suppress(ValueError, RecursionError):
-            text = _indented(json.loads(value, object_pairs_hook=_without_repeats))
+            text = _indented(json.loads(value, object_pairs_hook=without_repeats))
     if text is value and len(value) <= SHORT_TEXT:
         return None
     if len(text) <= MAX_CHARACTERS:
@@ -56,10 +58,3 @@ def _turn(turn: Mapping[str, Any]) -> str:
     others = {key: value for key, value in turn.items() if key not in ("role", "content")}
     rest = f"\n{json.dumps(others, indent=2, ensure_ascii=False)}" if others else ""
     return f"{turn['role']}: {text}{rest}"
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key twice")
-    return found

@@ -34,7 +34,7 @@ from flask import (
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.access import Access, Caller, RowSource, disconnection_of, origin_of
+from application.access import Access, Caller, disconnection_of, origin_of, sample_source
 from application.administration.overview import size_text
 from application.audit.inbox import waiting_count
 from application.comparing import verdict_label
@@ -50,7 +50,6 @@ from contract.words import LISTED_REVIEW_STATES, ListedReviewState
 from domain_errors import DomainError, counted, percent_text
 from presentation.html import block_html
 from service.service import Service
-from service.tables.open_tables import SAMPLE, output_of
 from storage.accounts.audit_trail import Origin
 from storage.audit.reviewing import has_queue
 from storage.jobs.jobs import JobRecord
@@ -194,8 +193,7 @@ def submission(priority: Priority, path: str) -> Submission:
 
 def audit_sample(job: JobRecord, what: str) -> None:
     """Record that the caller has seen something of a sample."""
-    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-    caller().audit_view(source, what)
+    caller().audit_view(sample_source(job), what)
 
 
 def _secret() -> str:

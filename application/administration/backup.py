@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from application.access import Caller
 from lazy_dataclasses import dataclass
@@ -48,8 +46,8 @@ def begin_backup(caller: Caller) -> SentBackup:
     with ExitStack() as stack:
         limit.begin(caller.user.id)
         stack.callback(limit.end, caller.user.id)
-        folder = stack.enter_context(TemporaryDirectory(dir=service.directory.scratch_dir))
-        archive = stack.enter_context(opened_archive(service.directory, Path(folder)))
+        folder = stack.enter_context(service.scratch_folder())
+        archive = stack.enter_context(opened_archive(service.directory, folder))
         size_bytes = archive.size_bytes()
         with caller.writing() as tx:
             caller.audit(tx, "backup_asked", size_bytes=size_bytes)

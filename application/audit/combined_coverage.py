@@ -47,7 +47,7 @@ class SampledPopulation:
     @property
     def name(self) -> str:
         """The name of the sample, or the first digits of its job."""
-        return self.job.output_name or self.job.id[:8]
+        return self.job.shown_name
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from application.audit.evaluation.answer import ProgrammeResult
 from application.audit.evaluation.by_programme import OfKind
 from application.audit.evaluation.parameters import fitting_kind, misfits, signed_off
 from application.audit.evaluation.request import tolerable_amount
-from application.audit.programmes.examples import programme_doubts
 from contract.answers import AtConfidence
 from contract.declarations import Help
 from contract.requests.evaluate import (
@@ -160,7 +159,7 @@ class _EvaluatedSample:
 
     @property
     def name(self) -> str:
-        return self.job.output_name or self.job.id[:8]
+        return self.job.shown_name
 
     def figure(self, name: str) -> Any:
         """A figure; of monetary units an overstatement's."""
@@ -192,7 +191,7 @@ def evaluate_together(
         if job.id in {each.id for each in jobs[:at]}:
             raise InvalidFindings(
                 "Sample {name} is named twice.",
-                name=job.output_name or job.id[:8],
+                name=job.shown_name,
                 loc=("body", "jobs", at),
             )
     together = settled_together(service, jobs, given)
@@ -252,11 +251,11 @@ def _by_programme(
     if chosen is None:
         return answer
     own = OfKind(
-        answer.confidence,
-        answer.book_value,
-        answer.tolerable,
-        answer.conclusion,
-        answer.assurance,
+        confidence=answer.confidence,
+        book_value=answer.book_value,
+        tolerable=answer.tolerable,
+        conclusion=answer.conclusion,
+        assurance=answer.assurance,
     )
     found = concluded_together(
         service,
@@ -281,7 +280,7 @@ def _by_programme(
         caveats=[
             *([uncovered] if uncovered and uncovered not in answer.caveats else []),
             *answer.caveats,
-            *programme_doubts(chosen.programme),
+            *found.caveats,
         ],
     )
 
@@ -366,7 +365,7 @@ def _evaluated(
         except DomainError as error:
             raise InvalidFindings(
                 "Sample {name}: {reason}",
-                name=job.output_name or job.id[:8],
+                name=job.shown_name,
                 reason=Sentence(error.template, **error.parameters),
                 loc=("body", "jobs", at),
             ) from error

@@ -7,7 +7,6 @@ the newest paper on them.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -89,11 +88,7 @@ def issue_together(
         _require_issuer(tx, by, jobs)
         begun = _begun(tx, jobs)
     language = given.language or template_language(service) or "en"
-    with (
-        tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
-        service.hold_files() as adopt,
-    ):
-        path = Path(folder) / f"paper.{given.format}"
+    with service.scratch_file(f"paper.{given.format}") as path, service.hold_files() as adopt:
         with by.reading():
             found = evaluate_together(service, jobs, given)
         write_combined(by, jobs, found, path, language, begun.number)
@@ -103,7 +98,7 @@ def issue_together(
         paper = {
             "number": begun.number,
             "jobs": [job.id for job in jobs],
-            "samples": [job.output_name or job.id[:8] for job in jobs],
+            "samples": [job.shown_name for job in jobs],
             "datasets": datasets,
             "request": _parameters(given),
             "format": given.format,

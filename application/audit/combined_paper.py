@@ -65,7 +65,7 @@ def people_table(by: Caller, jobs: Sequence[JobRecord]) -> Table:
             last = review.entries[-1] if review.state == "approved" else None
             rows.append(
                 (
-                    job.output_name or job.id[:8],
+                    job.shown_name,
                     Sentence(REVIEW_STATES[review.state]),
                     "; ".join(prepared) or None,
                     None if signed is None else named(signed.user_id, signed.user_soeid, team),

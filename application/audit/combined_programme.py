@@ -11,14 +11,15 @@ from application.audit.evaluation.by_programme import (
     ByProgramme,
     OfKind,
     calculated,
-    require_rows,
+    require_units,
 )
-from application.audit.evaluation.programme_inputs import inputs_of_sample
+from application.audit.evaluation.programme_inputs import examined_units, inputs_of_sample
 from application.audit.evaluation.request import with_own_columns
 from application.audit.programmes.applied import LOC, AppliedProgramme, applied, check_level
 from application.audit.programmes.catalogue import library_of
 from application.audit.programmes.reading import tolerable_of
 from application.identity.named_rows import rows_named
+from contract.answers import AtConfidence
 from contract.fields import DEFAULT_CONFIDENCE
 from contract.requests.evaluate import CombinedEvaluationRequest
 from domain_errors import DomainError, Sentence
@@ -29,12 +30,11 @@ from service.service import Service
 from storage.jobs.jobs import JobRecord
 
 
-@dataclass(frozen=True)
-class SettledTogether:
+@dataclass(frozen=True, kw_only=True)
+class SettledTogether(AtConfidence):
     """A request with its defaults, and the rule of its programme."""
 
     request: CombinedEvaluationRequest
-    confidence: float
     programme: AppliedProgramme | None
 
 
@@ -50,12 +50,14 @@ def settled_together(
         confidence.
     """
     if not given.programme:
-        return SettledTogether(given, given.confidence or DEFAULT_CONFIDENCE, None)
+        return SettledTogether(
+            request=given, confidence=given.confidence or DEFAULT_CONFIDENCE, programme=None
+        )
     library = library_of(service.settings)
     rules = [applied(library, given.programme, job, given.kind, given.estimator) for job in jobs]
-    chosen = rules[0]
+    chosen = next((each for each in rules if each.rule.steps == "several"), rules[0])
     programme, rule = chosen.programme, chosen.rule
-    if rule.periods is None or any(each.rule is not rule for each in rules):
+    if rule.periods is None or any(each.rule.periods != rule.periods for each in rules):
         has = [each.title for each in programme.file.evaluations if each.periods is not None]
         raise InvalidFindings(
             "The programme {name} has no evaluation of these samples together. It has those of "
@@ -73,7 +75,7 @@ def settled_together(
         estimator=estimator,
         tolerable=given.tolerable or tolerable_of(programme),
     )
-    return SettledTogether(request, confidence, chosen)
+    return SettledTogether(request=request, confidence=confidence, programme=chosen)
 
 
 def concluded_together(
@@ -98,13 +100,13 @@ def concluded_together(
     rule = chosen.rule
     calculation = CALCULATIONS[rule.periods or ""]
     every: list[Any] = []
-    rows = 0
+    units = 0
     for at, (job, request) in enumerate(zip(jobs, settled, strict=True)):
-        name = job.output_name or job.id[:8]
+        name = job.shown_name
         try:
             with rows_named(service, job):
                 sample = examined_sample(service, job)
-                rows += len(sample.items)
+                units += examined_units(sample, rule.kind)
                 columns = with_own_columns(service, job, request)
                 inputs = inputs_of_sample(sample, columns, calculation)
         except DomainError as error:
@@ -115,7 +117,7 @@ def concluded_together(
                 loc=("body", "jobs", at),
             ) from error
         every.append(_named(inputs, name))
-    require_rows(rule, rows)
+    require_units(rule, units)
     values = [each.book_value for each in every]
     together = replace(
         every[0],

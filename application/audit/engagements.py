@@ -31,6 +31,7 @@ from storage.audit.engagements import (
     EngagementRecord,
     EngagementSample,
     Member,
+    SealEntry,
     add_engagement,
     add_engagement_dataset,
     assign_sample,
@@ -47,6 +48,7 @@ from storage.audit.engagements import (
     put_member,
     remove_engagement_dataset,
     remove_member,
+    sealings_of,
     unassign_sample,
     unhide_engagement,
 )
@@ -56,7 +58,7 @@ from storage.jobs.jobs import JobRecord
 from storage.sqlite.database import Transaction
 
 MAX_LISTED = 50
-"""What is missing before an engagement can be sealed, and others of its number, in answers."""
+"""What an engagement lacks, its sealings, and others of its number, at most, in answers."""
 MEMBER_LEVEL: Level = "write"
 """The right in datasets that each role needs: findings are entered and reviewed with it."""
 
@@ -83,6 +85,10 @@ class ShownEngagement(EngagementRecord):
     ready: Annotated[int, Help("Those that lack nothing before the engagement can be sealed.")]
     missing: Annotated[
         list[str], Help("What is missing before the engagement can be sealed; 50 at most.")
+    ]
+    sealings: Annotated[
+        list[SealEntry],
+        Help("When it was sealed and unsealed, by whom and why; 50 at most, newest first."),
     ]
     may_manage: Annotated[bool, Help("Whether I may change it.")]
     notices: Annotated[list[str], Help("Other engagements with the same number.")]
@@ -165,6 +171,7 @@ def shown_engagement(tx: Transaction, by: Caller, engagement_id: int) -> ShownEn
         approved=sum(each.review_state == "approved" for each in samples),
         ready=sum(each.lacks is None for each in samples),
         missing=missing_for_seal(samples, papers)[:MAX_LISTED],
+        sealings=sealings_of(tx, engagement_id, MAX_LISTED),
         may_manage=_manages(by.user, engagement) and by.user.role_name != "viewer",
         notices=_notices(tx, by.user, engagement),
     )
@@ -553,7 +560,7 @@ def _audit_sample(
     engagement: EngagementRecord,
     job: JobRecord,
 ) -> None:
-    sample = job.output_name or job.id[:8]
+    sample = job.shown_name
     audit_engagement(
         tx, by, action, engagement, dataset_id=job.dataset_id, sample=sample, job_id=job.id
     )

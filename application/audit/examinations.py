@@ -75,7 +75,7 @@ def list_samples(by: Caller, query: SamplesRequest) -> tuple[list[ListedSample],
 def _listed(job: JobRecord, examination: Examination | None) -> ListedSample:
     return ListedSample(
         job.id,
-        job.output_name or job.id[:8],
+        job.shown_name,
         job.purpose,
         job.dataset_id,
         job.dataset_name,

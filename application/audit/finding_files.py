@@ -6,12 +6,10 @@ a list can be uploaded again and again while it is filled in. What cells enter, 
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
@@ -229,14 +227,14 @@ def _read(service: Service, job: JobRecord, given: RowFile, form: EntryForm[Any]
     columns = (Column(ROW_ID, "VARCHAR"), *own)
     state = audit_state(service, job)
     row_ids = _items_of(service, job, state)
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+    with service.scratch_folder() as folder:
         options = read_options(given.options or {})
         fields = [*form.texts]
         if form.keeps_digits and format_of_name(given.name).format in (Format.CSV, Format.TSV):
             fields += form.amounts
         texts = [form.names[field].lower() for field in fields]
         key = key_of_job(service, job)
-        read = read_row_file(service, columns, given, Path(folder), texts, key)
+        read = read_row_file(service, columns, given, folder, texts, key)
         if read.table.row_count > 2 * len(row_ids) + MAX_LINES_SHOWN:
             raise InvalidRowFile(
                 "The file has {rows} {rows|row|rows}, and the sample has {items}. Leave out the "

@@ -30,7 +30,7 @@ from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from service import sql_joins
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.open_tables import open_sample
 from storage.audit.findings import Finding, RowReadings
 from storage.jobs.jobs import JobRecord
 
@@ -101,7 +101,7 @@ def _named(
     service: Service, job: JobRecord, columns: Sequence[Column], suffix: str = SUFFIX
 ) -> tuple[Column, ...]:
     """The columns, with other names than those of the sample."""
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     used = {column.name.lower() for column in sample.columns}
     found = []
     for column in columns:

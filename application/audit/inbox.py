@@ -31,7 +31,7 @@ from storage.audit.engagements import (
     list_engagement_samples,
 )
 from storage.audit.findings import review_of
-from storage.audit.papers import list_issued_papers
+from storage.audit.papers import newest_paper
 from storage.audit.progress import SampleProgress, WaitingFor, waiting_samples
 from storage.audit.reviewing import queued_jobs
 from storage.jobs.jobs import JobRecord, jobs_by_seq
@@ -283,7 +283,8 @@ def _with_reason(tx: Transaction, entry: InboxEntry) -> InboxEntry:
     """Say of a paper to issue that the newest one has another evaluation."""
     if entry.kind != "papers_to_issue" or entry.job_id is None:
         return entry
-    if not any(each.has_other_evaluation for each in list_issued_papers(tx, entry.job_id)[:1]):
+    paper = newest_paper(tx, entry.job_id)
+    if paper is None or not paper.has_other_evaluation:
         return entry
     return replace(entry, text=Sentence(OTHER_EVALUATION, sample=entry.sample))
 

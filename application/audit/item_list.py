@@ -25,7 +25,7 @@ from parquet_tables.names import folded, unused_name
 from parquet_tables.rows import page_statement, read_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from storage.audit.findings import Finding
 from storage.jobs.jobs import JobRecord
 
@@ -71,7 +71,7 @@ def item_rows(
 ) -> dict[str, dict[str, Any]]:
     """The table's columns of some items, by row id; None where the sample lacks a column."""
     source = open_source(service, job).files
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     names = names_in_sample(service, job)
     found = {}
     for row_id, row in _drawn_rows(service, sample, row_ids, sample.columns):
@@ -106,7 +106,7 @@ def _cells(
 ) -> dict[str, Sequence[Any]]:
     """The values of some columns of the table, by row id, of all drawn rows and replacements."""
     source = open_source(service, job).files
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     names = names_in_sample(service, job)
     in_sample = [sample.column(name) for name in (ROW_ID, *(names[each] for each in columns))]
     with service.parquet.cursor(sample) as cursor:

@@ -22,7 +22,7 @@ from parquet_tables.rows import page_statement, rows_statement
 from sampling_engine import StratifiedMethod, method_from_json
 from sampling_engine.methods.monetary_unit.account import recorded_account
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from storage.audit.findings import Finding
 from storage.jobs.jobs import JobRecord
 
@@ -165,7 +165,7 @@ def drawn_steps(service: Service, job: JobRecord) -> dict[str, int]:
 
 def _drawn_cells(service: Service, job: JobRecord, *names: str) -> list[Any]:
     """The cells of the drawn rows, in those columns that the sample has."""
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     columns = [column for name in names for column in sample.columns if column.name == name]
     with service.parquet.cursor(sample) as cursor:
         return cursor.execute(*page_statement(sample, columns)).fetchall()

@@ -42,6 +42,7 @@ from storage.audit.engagements import (
 from storage.certificates.canonical_json import canonical_json, digest_of
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, Forbidden, NotFound
+from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 
 
@@ -61,6 +62,7 @@ class Seal:
         Help("The newest paper on each set of samples together, with its SHA-256."),
     ]
     sealed_by: str
+    sealed_at: Annotated[str, Help("When. Seals of older versions don't have it.")]
 
 
 SealingStep = Literal["seal", "unseal"]
@@ -104,9 +106,10 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
                 count=len(missing),
                 first=missing[0],
             )
-        body = vars(seal_of(tx, by, engagement, samples, papers))
+        at = timestamp(by.service.clock())
+        body = vars(seal_of(tx, by, engagement, samples, papers, at))
         text, sha256 = canonical_json(body), digest_of(body)
-        seal_engagement(tx, engagement_id, text, sha256, by.user.id, by.service.clock)
+        seal_engagement(tx, engagement_id, text, sha256, by.user.id, at)
         _record(tx, by, engagement_id, "sealed", sha256)
         audit_engagement(tx, by, "engagement_sealed", engagement, seal_sha256=sha256)
     return shown(by, engagement_id)
@@ -156,6 +159,7 @@ def seal_of(
     engagement: EngagementRecord,
     samples: list[EngagementSample],
     papers: list[EngagementPaper],
+    at: str,
 ) -> Seal:
     """What a seal states: facts, team, datasets, samples and papers with their hashes."""
     names = ("id", "client_name", "period_from", "period_to", "number")
@@ -180,6 +184,7 @@ def seal_of(
         samples=[{name: getattr(each, name) for name in of_samples} for each in samples],
         combined_papers=[{name: getattr(each, name) for name in of_papers} for each in papers],
         sealed_by=by.user.soeid,
+        sealed_at=at,
     )
 
 

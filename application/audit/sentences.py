@@ -99,6 +99,8 @@ def _signed_text(signed: Mapping[str, Any] | None) -> str:
     if signed is None:
         return Sentence("not signed off")
     concluded = signed["conclusion"] or Sentence("signed off without a conclusion")
+    if signed["is_tolerable"] is not None:  # in a word, without the advice on that sample
+        concluded = Sentence(CONCLUSIONS[signed["is_tolerable"]])
     if not signed["kind"]:
         return str(concluded)
     kind = Sentence(KINDS[signed["kind"]].title)

@@ -19,6 +19,7 @@ from application.audit.evaluation import EvaluationAnswer, evaluate, request_of
 from application.audit.evaluation.request import SettledEvaluation
 from application.audit.items import ExaminedItem, book_values, drawn_book_column
 from application.audit.items import examined_items as items_of
+from application.audit.programmes.examples import not_reproduced
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids, ordinal_of, state_of
 from application.certificates.issuing import MAX_ATTEMPTS, current_issue
@@ -60,6 +61,8 @@ NOT_IN_RESULT = ("job_id", "row_names", "other_samples", "signed", "review_state
 """Members of an evaluation's answer that the certificate states elsewhere, or not."""
 OF_OTHERS = ("caveats", "other_samples_total")
 """Members of a result that other samples of the table change; the others settle their own."""
+OF_EVALUATION = ("request", "programme_rules", "result", "not_evaluated", "book_column")
+"""Members of the content that follow from the rules of the evaluation, which can change."""
 NOT_ISSUED = (
     "The findings as they are now have no certificate; {issued} {issued|was|were} issued before. "
     "A person who may write in the dataset issues the next one by downloading it."
@@ -104,7 +107,7 @@ def evaluation_certificate_of(by: Caller, job: JobRecord, issue: int | None) -> 
         The sample has no such certificate.
     NoEvaluation, NoCertificate
         The sample has no findings, or more rows than a certificate lists; its draw has none; or
-        the caller only reads, and the current one wasn't issued.
+        the caller or the token only reads, and the current one wasn't issued.
     """
     number = current_evaluation_issue(by, job).issue if issue is None else issue
     with by.service.database.read() as tx:
@@ -115,7 +118,8 @@ def evaluation_certificate_of(by: Caller, job: JobRecord, issue: int | None) -> 
 def current_evaluation_issue(by: Caller, job: JobRecord) -> EvaluationIssue:
     """The newest certificate; one is issued if there is none, or if its content changed.
 
-    Only who may write in the dataset issues one, since it stays in the ledger.
+    Only who may write in the dataset issues one, since it stays in the ledger. That of a signed-off
+    sample stays the newest while what people recorded is the same.
     """
     service = by.service
     dataset = by.dataset(job.dataset_id, "read")
@@ -130,9 +134,12 @@ def current_evaluation_issue(by: Caller, job: JobRecord) -> EvaluationIssue:
             "certificate_sha256": drawn.payload_sha256,
         }
         digest = digest_of(_own(content))
-        if recorded.issues and recorded.issues[0].content_sha256 == digest:
+        if recorded.issues and (
+            recorded.issues[0].content_sha256 == digest
+            or _is_as_signed(service, job, recorded, content)
+        ):
             return recorded.issues[0]
-        if not by.may(dataset, "write"):
+        if by.holder.scope == "read" or not by.may(dataset, "write"):
             raise NoEvaluation(NOT_ISSUED, issued=len(recorded.issues))
         by.dataset(job.dataset_id, "write")
         number, issued_at = len(recorded.issues) + 1, timestamp(service.clock())
@@ -293,15 +300,46 @@ def _own(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, "result": own}
 
 
+def _is_as_signed(
+    service: Service, job: JobRecord, recorded: _Recorded, content: Mapping[str, Any]
+) -> bool:
+    """Whether the newest certificate has all that people recorded of a signed-off sample.
+
+    A programme's file, or a newer version of jobsvc, may evaluate otherwise since then, which
+    isn't what was signed off.
+    """
+    newest = recorded.issues[0]
+    if recorded.state.review.state not in ("signed_off", "approved"):
+        return False
+    with service.database.read() as tx:
+        text = get_evaluation_payload(tx, job.id, newest.issue)
+    issued = json.loads(text)["predicate"]
+    return all(
+        _of_people(issued, name) == _of_people(content, name)
+        for name in content
+        if name not in OF_EVALUATION
+    )
+
+
+def _of_people(content: Mapping[str, Any], name: str) -> Any:
+    """A member of the content; of rows, without the book values of an evaluation."""
+    if name != "items":
+        return content.get(name)
+    return [{**item, "book_value": None} for item in content["items"]]
+
+
 def _evaluation(
     service: Service, job: JobRecord, state: AuditState
 ) -> tuple[SettledEvaluation[Any], EvaluationAnswer | None, str | None]:
     """The evaluation that was signed off, or else that of the plan; or why there is none."""
     request = request_of(service, job, state.review, EvaluationRequest())
     try:
-        return request, evaluate(service, job, request), None
+        answer = evaluate(service, job, request)
     except DomainError as error:
         return request, None, error.message
+    if answer.signed is not None and answer.signed.difference is not None:
+        return request, None, answer.signed.difference
+    return request, answer, None
 
 
 def _request(request: SettledEvaluation[Any]) -> dict[str, Any]:
@@ -329,7 +367,9 @@ def _programme_rules(
     rule, file = request.programme.rule, request.programme.programme.file
     names = ("calculation", "limit", "least_rows")
     rules = {name: getattr(rule, name) for name in names}
-    return {"programme_rules": {**rules, "conclusions": file.conclusions.given()}}
+    rules["conclusions"] = file.conclusions.given()
+    wrong = not_reproduced(request.programme.programme)
+    return {"programme_rules": {**rules, **({"not_reproduced": wrong} if wrong else {})}}
 
 
 def _result(answer: EvaluationAnswer) -> dict[str, Any]:

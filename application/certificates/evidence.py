@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from application.access import Caller
 from application.audit.attachments import audit_downloads
 from application.audit.combined_issuing import readable_papers
+from application.audit.engagements import may_read
 from application.certificates.evaluation import NoEvaluation, evaluation_certificate_of
 from application.certificates.issuing import certificate_of
 from application.certificates.ledger import ledger_file
@@ -19,8 +19,9 @@ from application.certificates.row_proofs import row_proofs, sampled_ordinals
 from application.certificates.statement import write_data, write_sample_csv
 from domain_errors import render
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from storage.audit.attachments import attachments_of
+from storage.audit.engagements import engagement_of
 from storage.audit.papers import list_issued_papers
 from storage.certificates.envelopes import key_id, public_bytes
 from storage.certificates.row_roots import row_root_of
@@ -57,6 +58,7 @@ LISTED = {
     "data.csv": "what a new draw needs of every row of the table",
     "ledger.json": "what was planned, drawn, replaced, issued and deleted in the dataset",
     "proofs.json": "proofs that the drawn rows belong to the table",
+    "seal.json": "the seal of the engagement, whose SHA-256 the ledger has",
     "papers/": "the issued working papers, whose hashes the ledger has",
     "attachments/": "the attached files, named by their SHA-256",
     "verify.html": "a verifier, as a page that works offline",
@@ -79,13 +81,9 @@ def write_evidence(
         A paper or an attachment is missing, or isn't what its hash says.
     """
     service = by.service
-    with (
-        tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
-        ZipFile(path, "w", ZIP_DEFLATED) as archive,
-    ):
+    with service.scratch_file("part") as part, ZipFile(path, "w", ZIP_DEFLATED) as archive:
         _write_certificates(by, job, archive)
-        part = Path(folder) / "part"
-        sample = open_table(service, job.dataset_id, output_of(job), SAMPLE)
+        sample = open_sample(service, job)
         write_sample_csv(service, sample, part)
         archive.write(part, "sample.csv")
         if with_data:
@@ -94,6 +92,7 @@ def write_evidence(
         # After the certificates, whose entries it has.
         archive.writestr("ledger.json", ledger_file(service, job.dataset_id))
         _write_proofs(service, job, archive)
+        _write_seal(by, job, archive)
         _write_papers(by, job, archive)
         if with_attachments:
             _write_attachments(by, job, archive)
@@ -130,6 +129,14 @@ def _write_proofs(service: Service, job: JobRecord, archive: ZipFile) -> None:
         archive.writestr("proofs.json", json.dumps(proofs))
 
 
+def _write_seal(by: Caller, job: JobRecord, archive: ZipFile) -> None:
+    """The seal of the sample's engagement, if the caller can see this."""
+    with by.service.database.read() as tx:
+        engagement = engagement_of(tx, job.id)
+        if engagement and engagement.seal and may_read(tx, by.user, engagement):
+            archive.writestr("seal.json", engagement.seal)
+
+
 def _write_papers(by: Caller, job: JobRecord, archive: ZipFile) -> None:
     """The papers, and those on other samples, too, whose datasets the caller can read."""
     whole = by.service.data_files.whole
@@ -154,7 +161,7 @@ def _write_attachments(by: Caller, job: JobRecord, archive: ZipFile) -> None:
 
 
 def _readme(service: Service, job: JobRecord, names: list[str]) -> str:
-    name = job.output_name or job.id[:8]
+    name = job.shown_name
     title = f"Evidence about sample {name} of dataset {job.dataset_name}"
     here = {name.partition("/")[0] + "/" * ("/" in name) for name in names}
     listed = [f"{each:<18}{text}" for each, text in LISTED.items() if each in here]

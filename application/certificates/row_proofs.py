@@ -14,7 +14,7 @@ from lazy_dataclasses import dataclass
 from parquet_tables.row_hashes import prove_rows
 from parquet_tables.rows import page_statement
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_requested, open_source, open_table, output_of
+from service.tables.open_tables import open_requested, open_sample, open_source
 from storage.accounts.datasets import DatasetRecord
 from storage.audit.findings import list_replacements
 from storage.certificates.row_roots import row_root_of
@@ -69,7 +69,7 @@ def sampled_ordinals(service: Service, job: JobRecord, offset: int, limit: int) 
 
     The rows stand in the sample's order; those that replaced a row follow.
     """
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     statement, bound = page_statement(sample, (sample.column(ROW_ID),), offset, limit)
     with service.parquet.cursor(sample) as cursor:
         ids = [row_id for (row_id,) in cursor.execute(statement, bound).fetchall()]

@@ -6,7 +6,6 @@ The facts are those of the engine, which draws the sample again. docs/CERTIFICAT
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +33,7 @@ from sampling_engine import (
 )
 from service.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from service.service import Service
-from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.open_tables import SAMPLE, OpenTable, open_sample, open_source
 from storage.audit.findings import Replacement
 from storage.certificates.canonical_json import digest_of
 from storage.certificates.ledger import draw_entry, plan_entry
@@ -80,7 +79,7 @@ def statement_of(
     """
     parameters, source = job.run_parameters, open_source(service, job)
     require_certifiable(parameters["rounds"])
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE)
+    sample = open_sample(service, job)
     rounds = recorded_rounds(parameters, source.files)
     counts_dir = service.directory.counts_dir
     found = certified_rounds(service.parquet, source.files, rounds, counts_dir=counts_dir)
@@ -182,8 +181,7 @@ def _subject(
 ) -> list[dict[str, Any]]:
     """The sample's Parquet files, then the sample as CSV, each with its hash."""
     ref = job.run_parameters["output_ref"]
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        path = Path(folder) / "sample.csv"
+    with service.scratch_file("sample.csv") as path:
         write_sample_csv(service, sample, path)
         with path.open("rb") as content:
             csv_sha256 = hashlib.file_digest(content, "sha256").hexdigest()

@@ -27,7 +27,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import read_rows
 from parquet_tables.tables import Column, TableFiles
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from storage.jobs.jobs import JobRecord
 
 MAX_VALUES = 10
@@ -117,7 +117,7 @@ def backtest_of(service: Service, job: JobRecord, request: BacktestRequest) -> B
 
 def _known_statistics(service: Service, job: JobRecord) -> tuple[list[StatisticRequest], list[str]]:
     """Statistics of the table's columns, and notes on those that are left out."""
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     known = {column.name for column in open_source(service, job).files.columns}
     columns = [each for each in estimated_columns(service, job) if each.name in known]
     numbers = [sample.column(each.name) for each in columns if each.is_number]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from application.estimation.change import ChangeAnswer, FigureOfTwo
 from application.estimation.changed_values import ValueChanges
-from application.estimation.estimates_sheet import MARGIN_DIGITS, figure
+from application.estimation.estimates_sheet import MARGIN_DIGITS, figure, group_cells, group_names
 from presentation.charts import Interval, IntervalChart, axis_of
 from presentation.content import Cell, Estimated, Table
 
@@ -27,7 +27,7 @@ def change_table(answer: ChangeAnswer, title: str) -> Table:
     for each in figures:
         name, change = each.statistic, each.change
         cells: list[Cell] = [
-            *("Missing" if part is None else part for part in each.group.values()),
+            *group_cells(each.group),
             figure(each.first.estimate if each.first else None, name),
             figure(each.second.estimate if each.second else None, name),
             figure(change.estimate, name),
@@ -77,7 +77,7 @@ def _both(figures: Sequence[FigureOfTwo], names: tuple[str, str]) -> list[Interv
                 continue
             if wave.ci_low is None or wave.ci_high is None:
                 continue
-            label = ", ".join([*_group(each), name])
+            label = ", ".join([*group_names(each.group), name])
             text = str(figure(wave.estimate, each.statistic))
             lines.append(Interval(label, wave.estimate, wave.ci_low, wave.ci_high, text))
     return lines
@@ -88,13 +88,9 @@ def _changes(figures: Sequence[FigureOfTwo]) -> list[Interval]:
     for each in figures:
         value, low, high = each.change.estimate, each.change.ci_low, each.change.ci_high
         if value is not None and low is not None and high is not None:
-            label = ", ".join(_group(each)) or "Change"
+            label = ", ".join(group_names(each.group)) or "Change"
             lines.append(Interval(label, value, low, high, str(figure(value, each.statistic))))
     return lines
-
-
-def _group(each: FigureOfTwo) -> list[str]:
-    return ["Missing" if part is None else str(part) for part in each.group.values()]
 
 
 def changed_values_table(found: ValueChanges, title: str) -> Table:
@@ -102,7 +98,7 @@ def changed_values_table(found: ValueChanges, title: str) -> Table:
     keys = list(found.data[0].key) if found.data else []
     rows = [
         [
-            *("Missing" if part is None else part for part in each.key.values()),
+            *group_cells(each.key),
             each.column,
             "Missing" if each.old is None else each.old,
             "Missing" if each.new is None else each.new,

@@ -29,7 +29,7 @@ from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, Int64s, TableFiles
 from presentation.content import formula_safe
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from service.tables.sample_design import design_of
 from storage.jobs.jobs import JobRecord
 
@@ -210,7 +210,7 @@ def _values(
     service: Service, job: JobRecord, request: ChangedValuesRequest
 ) -> tuple[TableFiles, Statement]:
     """The columns of the table and of the values from outside, and SQL of the sample."""
-    stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    stored = open_sample(service, job).files
     source = value_source(service, job, request.values, request.book_column)
     table, relation = with_values(stored, source)
     of_draw = [column.name for column in stored.columns].index(ROW_ID)

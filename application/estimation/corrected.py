@@ -32,7 +32,7 @@ from estimation_engine.two_phase import (
 from parquet_tables.tables import TableFiles
 from service.sampling_parameters import parse_filter
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.open_tables import open_sample
 from storage.jobs.jobs import JobRecord
 
 FEW_DIFFERING = 10
@@ -141,7 +141,7 @@ def _first_answers(
     """The values of the first readings, of all rows."""
     entries = [readings.of(row_id).first for row_id in readings.row_ids]
     found = answer_values(service, job, readings, entries)
-    stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    stored = open_sample(service, job).files
     sample, relation = with_values(stored, ValueSource(found.columns, found.relation))
     with service.parquet.cursor(sample) as cursor:
         return read_values(cursor, relation, sampled.design.ordinals, statistics, [], None)

@@ -27,7 +27,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import TableFiles
 from sampling_engine.sample_table import shown_columns
 from service.service import Service
-from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.open_tables import OpenTable, open_sample, open_source
 from service.tables.row_names import key_of_job
 from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import JobRecord
@@ -107,7 +107,7 @@ def _judge_code(
 
 def _in_row_order(service: Service, job: JobRecord, column: str) -> list[Any]:
     """The values of a column of the draw, by the ordinals of the rows."""
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     relation, params = relation_of(sample)
     with service.parquet.cursor(sample) as cursor:
         rows = cursor.execute(
@@ -133,7 +133,7 @@ def _sample_file(
     service: Service, job: JobRecord, source: OpenTable, found: SampleDesign, *, with_sizes: bool
 ) -> SampleFile:
     """The columns of ``sample.csv``, and for SAS the bytes of their longest texts."""
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     partial = [
         each.name for each in shown_columns(source.files, found.rounds) if each.rounds is not None
     ]

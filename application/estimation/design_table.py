@@ -23,7 +23,7 @@ from estimation_engine.replicates import (
 from parquet_tables.database import registered
 from parquet_tables.exports import export_query
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import JobRecord
 
@@ -92,7 +92,7 @@ def write_design_table(
         record["replicates"] = asdict(replicate_facts(replicates, request))
         for at in range(replicates.factors.shape[1]):
             columns[f"replicate_{at + 1}"] = found.design.weights * replicates.factors[:, at]
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     files = [str(file.path) for file in sample.files]
     with service.parquet.cursor(sample) as cursor, registered(cursor, {"design": columns}):
         metadata = {DRAW_METADATA: json.dumps(record, ensure_ascii=False)}

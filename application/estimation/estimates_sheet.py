@@ -74,7 +74,7 @@ def estimates_table(answer: EstimatesAnswer, title: str) -> Table:
         name, effect = estimate.statistic, estimate.design_effect
         cells: list[Cell] = [
             *((estimate.column,) if has_columns else ()),
-            *("Missing" if part is None else part for part in estimate.group.values()),
+            *group_cells(estimate.group),
             figure(estimate.estimate, name),
             figure(estimate.margin, name, MARGIN_DIGITS),
             figure(estimate.ci_low, name),
@@ -115,7 +115,7 @@ def judge_table(answer: EstimatesAnswer, title: str) -> Table | None:
             people, both = found.people_alone, found.both
             cells: list[Cell] = [
                 *((each.figure_name,) if has_figures else ()),
-                *("Missing" if part is None else part for part in each.group.values()),
+                *group_cells(each.group),
                 *(figure(end, name) for end in (people.estimate, people.ci_low, people.ci_high)),
                 alone.column,
                 *(
@@ -155,6 +155,11 @@ def judge_picture(answer: EstimatesAnswer, title: str) -> IntervalChart | None:
     return judge_chart(title, judged, lambda value: str(figure(value, name)))
 
 
+def group_cells(group: Mapping[str, Any]) -> list[Cell]:
+    """The values of a group in columns of a table."""
+    return ["Missing" if part is None else part for part in group.values()]
+
+
 def group_names(group: Mapping[str, Any]) -> list[str]:
     """The values of a group."""
     return ["Missing" if part is None else str(part) for part in group.values()]
@@ -192,7 +197,7 @@ def contrasts_table(answer: EstimatesAnswer, title: str) -> Table:
     rows = []
     for each in contrasts:
         cells: list[Cell] = [
-            *("Missing" if part is None else part for part in each.group.values()),
+            *group_cells(each.group),
             contrast_name(each),
             figure(each.first.estimate, each.statistic),
             figure(each.second.estimate, each.statistic),
@@ -229,7 +234,7 @@ def corrected_table(answer: EstimatesAnswer, title: str) -> Table:
         assert found is not None  # noqa: S101 - chosen above
         cells: list[Cell] = [
             each.column,
-            *("Missing" if part is None else part for part in each.group.values()),
+            *group_cells(each.group),
             figure(found.estimate, name),
             figure(found.margin, name, MARGIN_DIGITS),
             figure(found.ci_low, name),

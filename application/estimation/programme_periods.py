@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from application.audit.evaluation import SettledEvaluation, examined_sample
-from application.audit.evaluation.programme_inputs import inputs_of_sample
+from application.audit.evaluation.programme_inputs import examined_units, inputs_of_sample
 from application.audit.programmes.applied import applied
 from application.audit.programmes.catalogue import library_of
 from application.audit.programmes.reading import Programme
@@ -41,14 +41,14 @@ class Periods:
     ----------
     book_value : float
         Of the other periods, with rows that were always drawn.
-    rows : int
-        The examined rows.
+    units : int
+        The examined rows, or monetary units.
     """
 
     examined: Sequence[ExaminedPart] = ()
     later: Sequence[PlannedPart] = ()
     book_value: float = 0.0
-    rows: int = 0
+    units: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.examined or self.later)
@@ -82,26 +82,26 @@ def periods_of(
         for each in given.later
     ]
     examined: list[ExaminedPart] = []
-    value, rows = sum(each.book_value for each in later), 0
+    value, units = sum(each.book_value for each in later), 0
     for at, job in enumerate(earlier):
         try:
             parts, whole, count = _examined(service, programme, rule, job)
         except DomainError as error:
             raise InvalidGoal(
                 "Sample {name}: {reason}",
-                name=job.output_name or job.id[:8],
+                name=job.shown_name,
                 reason=Sentence(error.template, **error.parameters),
                 loc=("programme", "earlier", at),
             ) from error
         examined += parts
-        value, rows = value + whole, rows + count
-    return Periods(examined, later, value, rows)
+        value, units = value + whole, units + count
+    return Periods(examined, later, value, units)
 
 
 def _examined(
     service: Service, programme: Programme, size: ProgrammeSize, job: JobRecord
 ) -> tuple[list[ExaminedPart], float, int]:
-    """The parts of an examined sample, its whole book value, and its rows."""
+    """The parts of an examined sample, its whole book value, and its rows or monetary units."""
     rule = applied(library_of(service.settings), programme.name, job, None, None).rule
     if rule.periods is None or size.method not in rule.samples:
         raise InvalidGoal(
@@ -115,7 +115,7 @@ def _examined(
     with rows_named(service, job):
         sample = examined_sample(service, job)
         found = inputs_of_sample(sample, settled, CALCULATIONS[rule.periods])
-    name = job.output_name or job.id[:8]
+    name = job.shown_name
     parts = [
         ExaminedPart(
             label=name,
@@ -128,7 +128,7 @@ def _examined(
     ]
     known = sum(part.book_value for part in found.known)
     whole = found.book_value or sum(part.book_value for part in found.parts) + known
-    return parts, whole, len(sample.items)
+    return parts, whole, examined_units(sample, rule.kind)
 
 
 def with_periods(inputs: SizeInputs, periods: Periods) -> SizeInputs:

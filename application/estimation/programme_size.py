@@ -84,7 +84,7 @@ def size_by_programme(
     )
     if periods:
         inputs = with_periods(inputs, periods)
-    least = max(_least(programme, design["method"], plan, given) - periods.rows, 1)
+    least = max(_least(programme, design["method"], plan, given) - periods.units, 1)
     of_all = _computed(calculation, replace(inputs, least=least))
     found = size_of_design(of_all, periods)
     _check_units(found, plan, given)
@@ -100,7 +100,11 @@ def size_by_programme(
         sample_size=found.size + whole,
         eligible_rows=plan.eligible_rows,
         parameters=parameters,
-        round={**design, "parameters": parameters},
+        round={
+            **design,
+            "parameters": parameters,
+            **_planned(programme, calculation, given, confidence),
+        },
         programme=SizeByProgramme(
             **_of_rule(programme, rule, calculation),
             **_figures(found, whole_value, places),
@@ -306,6 +310,24 @@ def _parameters(
         each.label: "all" if each.label in goal.always else each.sample_size for each in sizes
     }
     return {**kept, "sizes": of_label}
+
+
+def _planned(
+    programme: Programme, calculation: Calculation, given: ProgrammeGoalRequest, confidence: float
+) -> dict[str, Any]:
+    """The materiality that a draw records as its plan, if its rule of sizes is that of the formula.
+
+    A draw compares its size with that by factors, which normal formulas don't use.
+    """
+    if calculation.name != "size_poisson" or given.earlier or given.later:
+        return {}
+    goal = {
+        "materiality": given.materiality or programme.file.tolerable,
+        "expected": given.expected,
+        "confidence": confidence,
+        "likelihood": "poisson",
+    }
+    return {"goal": goal}
 
 
 def _without_size(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles
 from sampling_engine.sample_table import shown_columns
 from service.service import Service
-from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.open_tables import OpenTable, open_sample, open_source
 from service.tables.sample_design import SampleDesign, design_of
 from storage.jobs.jobs import JobRecord
 
@@ -43,7 +43,7 @@ def sample_rows(
 ) -> OpenedSample:
     """The rows of a completed draw, with the values from outside that a request names."""
     source = open_source(service, job)
-    stored = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    stored = open_sample(service, job).files
     values_from = value_source(service, job, values, book_column)
     sample, relation = with_values(stored, values_from)
     return OpenedSample(source, sample, relation, values_from, design_of(service, job, source))

@@ -7,7 +7,6 @@ Each upload is stored with a number; estimates can be made from its columns.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +32,7 @@ from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine.sample_table import SAMPLE_COLUMNS
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.open_tables import open_sample
 from service.tables.row_names import key_of_job
 from storage.audit.engagements import require_unsealed
 from storage.audit.sample_values import NewValues, SampleValues, insert_values, list_values
@@ -247,7 +246,7 @@ def upload_notes(found: SampleValues, drawn: int, *, made_up: bool) -> list[str]
 
 
 def _sample_relation(service: Service, job: JobRecord) -> Statement:
-    return relation_of(open_table(service, job.dataset_id, output_of(job), SAMPLE).files)
+    return relation_of(open_sample(service, job).files)
 
 
 @contextmanager
@@ -255,9 +254,8 @@ def _matched(
     service: Service, job: JobRecord, given: RowFile
 ) -> Iterator[tuple[MatchedFile, Path]]:
     """Read a file into a temporary folder and match it; the folder is deleted after the block."""
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:
-        folder = Path(name)
+    sample = open_sample(service, job).files
+    with service.scratch_folder() as folder:
         key = key_of_job(service, job)
         read = read_row_file(service, sample.columns, given, folder, row_key=key)
         match = read.match(service.parquet, relation_of(sample))

@@ -23,7 +23,7 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.filters import parse_conditions
 from sampling_engine.filters.tree import family_of
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.open_tables import open_sample
 from storage.audit.sample_values import SampleValues
 from storage.jobs.jobs import JobRecord
 
@@ -86,7 +86,7 @@ def value_source(
     upload = upload_of(service, job, None if isinstance(values, str) else values)
     service.data_files.require_whole(upload.file)
     relation: Statement = "read_parquet(?)", [str(service.data_files.path(upload.file.sha256))]
-    drawn = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.row_count
+    drawn = open_sample(service, job).files.row_count
     return ValueSource(upload.columns, relation, upload=upload, sampled_rows=drawn)
 
 
@@ -118,7 +118,7 @@ def estimated_columns(
     service: Service, job: JobRecord, values: ValueSource | None = None
 ) -> list[EstimatedColumn]:
     """The columns of a sample that can be estimated: those from outside, and the table's own."""
-    found = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.columns
+    found = open_sample(service, job).files.columns
     of_draw = [column.name for column in found].index(ROW_ID)
     columns = [*found[:of_draw], *(each for each in found[of_draw:] if each.name == "_stratum")]
     if values is not None:

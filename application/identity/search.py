@@ -120,7 +120,7 @@ def _jobs(jobs: list[JobRecord], text: str, limit: int) -> list[Hit]:
 def _job(job: JobRecord, row_id: str | None = None) -> Hit:
     return Hit(
         "job" if row_id is None else "row",
-        job.output_name or job.id[:8],
+        job.shown_name,
         job.purpose,
         job.dataset_id,
         job.dataset_name,

@@ -5,12 +5,10 @@ export of Label Studio. Preview and rules are those of findings from a file.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, ClassVar
 
 from application.access import Caller
@@ -227,8 +225,7 @@ def _as_lines(
         yield given, ()
         return
     read = read_tasks(given.path, form.found.asked, form.reading, form.names)
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        path = Path(folder) / "lines.jsonl"
+    with service.scratch_file("lines.jsonl") as path:
         # Each line has all columns, so that a reading without an answer has the same ones.
         empty = dict.fromkeys(form.names[field] for field in form.names if field != "finding_id")
         with path.open("w", encoding="utf-8") as file:

@@ -10,7 +10,7 @@ from parquet_tables.names import folded, unused_name
 from parquet_tables.quoting import quote_identifier
 from service.service import Service
 from service.sql_joins import ABOUT_ANSWERS, ANSWERS
-from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.open_tables import open_sample, output_of
 from service.tables.row_names import key_of_job
 from storage.audit.reviewing import questions_of
 from storage.errors import Conflict
@@ -36,7 +36,7 @@ def table_request(
         asked = questions_of(tx, job.id).questions
     if not asked:
         raise Conflict("The sample has no questions of its own, so it has no table of answers.")
-    table = open_table(service, job.dataset_id, output_of(job), SAMPLE)
+    table = open_sample(service, job)
     declared = set(key_of_job(service, job))
     own = columns_by_name(service, job)
     keys = [name for name, column in own.items() if column.name in declared]
@@ -54,7 +54,7 @@ def table_request(
         *(f"a.{quote_identifier(name)}" for name in answers),
         *(f"s.{name}" for name in DRAWN if name in {each.name for each in table.files.columns}),
     ]
-    name = job.output_name or job.id[:8]
+    name = job.shown_name
     return ExplorationRequest(
         source_ref=output_of(job),
         sql=(

@@ -19,7 +19,7 @@ from parquet_tables.tables import Column
 from sampling_engine.sample_table import shown_columns
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from storage.audit.findings import attributes_of, newest_readings
 from storage.audit.reviewing import NO_QUESTIONS, facts_of, put_questions, questions_of
 from storage.errors import Conflict, InvalidValue
@@ -118,7 +118,7 @@ def choose_questions(by: Caller, job: JobRecord, given: QuestionsRequest) -> Sam
         Nothing can be entered.
     """
     by.dataset(job.dataset_id, "write")
-    sample = open_table(by.service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(by.service, job).files
     require_free_names([column.name for column in sample.columns], given.questions)
     chosen = with_columns(list(columns_by_name(by.service, job)), given)
     with by.writing() as tx:

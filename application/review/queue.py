@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from application.access import Caller, RowSource
+from application.access import Caller, sample_source
 from application.audit.examinations import examination_of
 from application.audit.findings import require_entries
 from application.audit.stages import stage_rule
@@ -28,7 +28,7 @@ from parquet_tables.rows import read_rows, rows_statement
 from service.service import Service
 from service.tables.drawn_rows import drawn_row_ids
 from service.tables.named_rows import ordinal_of
-from service.tables.open_tables import SAMPLE, open_source, output_of
+from service.tables.open_tables import open_source
 from service.tables.row_names import names_of_job
 from storage.audit.findings import Finding, list_own_entries
 from storage.audit.progress import SampleProgress, progress_of
@@ -304,7 +304,7 @@ def _queue_row(by: Caller, job: JobRecord, queue: CallersQueue, reserved: Reserv
     row_id = reserved.row_id
     with rows_called(by, job, queue.rights, queue.readings.places), by.reading():
         data, name = _shown_rows(by.service, job, queue, [row_id])[row_id]
-    by.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "review queue")
+    by.audit_view(sample_source(job), "review queue")
     row = queue.readings.of(row_id)
     is_decision = reserved.reading == "decision"
     return QueueRow(
@@ -359,7 +359,7 @@ def queue_state(by: Caller, job: JobRecord) -> QueueState:
         slots, to_decide = queue.slots("read"), queue.slots("decide")
         return QueueState(
             job.id,
-            job.output_name or job.id[:8],
+            job.shown_name,
             queue.readings.state.review.state,
             queue.readings.asked,
             queue.readings.is_audit,
@@ -439,7 +439,7 @@ def own_entries(by: Caller, job: JobRecord, offset: int, limit: int) -> tuple[li
     row_ids = [each.row_id for each in entries]
     with rows_called(by, job, queue.rights, queue.readings.places), by.reading():
         rows = _shown_rows(by.service, job, queue, row_ids) if row_ids else {}
-    by.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "review queue")
+    by.audit_view(sample_source(job), "review queue")
     found = [_own_entry(queue, each, *rows[each.row_id]) for each in entries]
     return found, total
 

@@ -170,6 +170,22 @@ def _test_reasons(excluded: Mapping[str, Any]) -> list[Sentence]:
     ]
 
 
+def test_filters(run_parameters: Mapping[str, Any]) -> list[Sentence]:
+    """The filters of a draw by audit tests, if they left rows out."""
+    excluded = run_parameters.get("excluded") or {}
+    if not excluded.get("rows"):
+        return []
+    return [
+        Sentence(
+            "the filter {filter} (audit test {tests})",
+            filter=name,
+            tests=", ".join(job_id[:8] for job_id in excluded[name]),
+        )
+        for name in ("found_by", "not_found_by")
+        if excluded.get(name)
+    ]
+
+
 def _owners(excluded: Mapping[str, Any]) -> Sentence:
     owners = []
     if excluded.get("new_since"):

@@ -17,6 +17,7 @@ from application.samples.facts import (
 )
 from contract.fields import DEFAULT_CONFIDENCE
 from lazy_dataclasses import dataclass
+from profiling_engine.comparison.distances import OTHER
 from sampling_engine.methods import method_class, method_from_json
 from sampling_engine.plan import margin_of_error
 from service.service import Service
@@ -120,7 +121,7 @@ def _test_names(tx: Transaction, excluded: Mapping[str, Any]) -> dict[str, str]:
     for job_id in [*(excluded.get("found_by") or ()), *(excluded.get("not_found_by") or ())]:
         names[job_id] = job_id[:8]
         with suppress(NotFound):
-            names[job_id] = get_job(tx, job_id, with_position=False).output_name or job_id[:8]
+            names[job_id] = get_job(tx, job_id, with_position=False).shown_name
     return names
 
 
@@ -161,12 +162,17 @@ def _groups(
         ]
         return ", ".join(strata[0]["key"]), _largest(groups)
     columns = (comparison or {}).get("columns", [])
-    columns = [column for column in columns if len(column["parts"]) > 1]
+    columns = [each for each in columns if len(each["parts"]) > 1 and not _is_scattered(each)]
     if not columns:
         return "", ()
     chosen = max(columns, key=lambda column: (column["is_significant"], column["distance"]))
     groups = [GroupShares(part["label"], part["base"], part["other"]) for part in chosen["parts"]]
     return chosen["name"], _largest(groups)
+
+
+def _is_scattered(column: Mapping[str, Any]) -> bool:
+    """Whether most rows have none of the listed values, as those of a column that names each."""
+    return any(part["label"] == OTHER and part["base"] > 1 / 2 for part in column["parts"])
 
 
 def _label(key: dict[str, Any]) -> str:

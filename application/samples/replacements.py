@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from contract.declarations import Help
@@ -105,7 +103,7 @@ def next_rows(service: Service, job: JobRecord, round_number: int, limit: int) -
         )
 
     def draw() -> NextRows:
-        with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+        with service.scratch_file("reserves.parquet") as path:
             table = reserves(
                 service.parquet,
                 source.files,
@@ -113,7 +111,7 @@ def next_rows(service: Service, job: JobRecord, round_number: int, limit: int) -
                 round_number,
                 limit,
                 table_key=source.key,
-                destination=Path(folder) / "reserves.parquet",
+                destination=path,
                 counts_dir=service.directory.counts_dir,
             )
             with service.parquet.cursor() as cursor:

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import numpy as np
 
-from application.access import Caller, RowSource
+from application.access import Caller, sample_source
 from application.estimation.estimates import computed_estimates, sampled_values, settings_of
 from application.estimation.figures import GroupFigure, PlainEstimate
 from application.estimation.sample_rows import SampledValues
@@ -36,7 +36,7 @@ from estimation_engine.intervals import Confidence as Level
 from estimation_engine.intervals import difference_interval, t_interval
 from lazy_dataclasses import dataclass
 from service.service import Service
-from service.tables.open_tables import SAMPLE, output_of, version_of
+from service.tables.open_tables import version_of
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord
 from storage.jobs.schedules import Schedule, sampled_runs
@@ -213,7 +213,7 @@ def _read_runs(
         if run.found.value is None:
             figures.append(_run_figure(job, progress, NO_ESTIMATE, problem=NO_VALUE))
             continue
-        caller.audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "estimates")
+        caller.audit_view(sample_source(job), "estimates")
         runs.append(run)
         figures.append(_with_changes(runs))
     if problem is not None and not runs:
@@ -433,8 +433,8 @@ def _require_disjoint(service: Service, runs: Sequence[_Run]) -> None:
                 raise Conflict(
                     "The runs {first} and {second} read the same data file, so their populations "
                     "have rows in common: choose `pooling` average.",
-                    first=owners[identity].output_name or owners[identity].id[:8],
-                    second=run.job.output_name or run.job.id[:8],
+                    first=owners[identity].shown_name,
+                    second=run.job.shown_name,
                     loc=("body", "pooling"),
                 )
 

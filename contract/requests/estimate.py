@@ -68,6 +68,19 @@ class ConfidenceRequest(Request):
     confidence: Annotated[float, CONFIDENCE, Help("Such as 90% or 0.9.")] = DEFAULT_CONFIDENCE
 
 
+class LimitRequest(Request):
+    """A request whose answer has a limit at a confidence that was planned, if none is given."""
+
+    confidence: Annotated[
+        float | None,
+        CONFIDENCE,
+        Help(
+            "Such as 90%. By default that of the programme, else of the recorded plan, else "
+            f"{DEFAULT_CONFIDENCE}."
+        ),
+    ] = None
+
+
 class StatisticRequest(Request):
     """A figure of the population to estimate."""
 

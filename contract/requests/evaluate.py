@@ -9,8 +9,6 @@ from typing import Annotated, Any, Self
 
 from contract.declarations import Declared, Help, Option, Request, Title, declared
 from contract.fields import (
-    CONFIDENCE,
-    DEFAULT_CONFIDENCE,
     TOLERABLE,
     Choice,
     ColumnName,
@@ -20,6 +18,7 @@ from contract.fields import (
     NumberColumn,
     Text,
 )
+from contract.requests.estimate import LimitRequest
 from contract.words import (
     BOUNDS,
     ESTIMATORS,
@@ -227,16 +226,11 @@ def _kinds() -> tuple[Declared, ...]:
     return (kind, *evaluation_parameters())
 
 
-class EvaluationRequest(Request):
+class EvaluationRequest(LimitRequest):
     """Evaluate a sample by its findings."""
 
     kind: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    confidence: Annotated[
-        float | None,
-        CONFIDENCE,
-        Help(f"Such as 90%. By default that of the recorded plan, else {DEFAULT_CONFIDENCE}."),
-    ] = None
     tolerable: Annotated[
         Decimal | None,
         TOLERABLE,
@@ -292,18 +286,11 @@ SUMMED = (MONETARY_UNIT, VARIABLES)
 """The kinds whose amounts add up over samples."""
 
 
-class CombinedEvaluationRequest(Request):
+class CombinedEvaluationRequest(LimitRequest):
     """Evaluate several samples together: strata, periods or datasets of one audit.
 
     The confidence is that of the limit of all samples together.
     """
-
-    confidence: Annotated[
-        float | None,
-        CONFIDENCE,
-        Title("Confidence"),
-        Help("Such as 90% or 0.9. By default that of the programme, else 95 %."),
-    ] = None
 
     jobs: Annotated[
         tuple[str, ...],

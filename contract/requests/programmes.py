@@ -38,6 +38,8 @@ LINE, SENTENCE, PARAGRAPH = Text(1, 200), Text(1, 1000), Text(1, 40)
 METHOD = Text(1, 60)
 LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
 
+STEPS: Mapping[str, str] = {"one": "one step", "several": "several steps"}
+
 
 class FilePart(Request):
     """A part of a file, which no command has as options."""
@@ -100,6 +102,11 @@ class ProgrammeEvaluation(OwnConfidence, ProgrammeRule):
         Items(METHOD, MAX_PARTS, 1),
         Help("The methods of draws that it is for."),
     ]
+    steps: Annotated[
+        str | None,
+        Choice(STEPS),
+        Help("Only for draws of one step, or of several, which are strata. Without it for both."),
+    ] = None
     calculation: Annotated[
         str | None,
         Text(1, 60),
@@ -136,7 +143,7 @@ class ProgrammeEvaluation(OwnConfidence, ProgrammeRule):
     least_rows: Annotated[
         int | None,
         Count(Bounds(1, 1_000_000)),
-        Help("Samples with fewer examined rows are refused."),
+        Help("Samples with fewer examined rows, or monetary units, are refused."),
     ] = None
     stops_below: Annotated[
         str | None, SENTENCE, Help("The sentence of that refusal; required with `least_rows`.")

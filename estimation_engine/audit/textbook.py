@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fsum, sqrt
 
 from contract.words import Likelihood
-from domain_errors import Sentence
+from domain_errors import Sentence, relocated
 from estimation_engine.audit.guidance.quantities import AtLevel, check, check_confidence
 from estimation_engine.audit.guidance.sizes import Allocated, GuidanceSize, raised_note
 from estimation_engine.audit.monetary import stringer_rows
@@ -188,11 +188,8 @@ def size_poisson(inputs: PoissonSizeInputs) -> GuidanceSize:
     goal = AuditGoal(
         confidence=inputs.confidence, materiality=inputs.materiality, expected=inputs.expected
     )
-    try:
+    with relocated(lambda loc: ("inputs", *loc[1:]), InvalidGoal):
         found = size_for_materiality(goal)
-    except InvalidGoal as error:
-        error.loc = ("inputs", *error.loc[1:])
-        raise
     size = max(found.size, inputs.least)
     interval = inputs.book_value / size
     return GuidanceSize(

@@ -349,7 +349,8 @@ def _limits(given: AuditedAmounts, found: DomainEstimate, level: float) -> _Amou
             "Each stratum has one drawn row, so there is no degree of freedom and no limit: draw "
             "at least two rows of a stratum."
         )
-    t = t_quantile(level, found.degrees)
+    # Strata that are all examined have no error, no degree of freedom, and no margin.
+    t = t_quantile(level, found.degrees) if found.degrees else 0.0
     return _AmountLimits(given.total - found.value, found.error, found.degrees, level, t)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from application.access import RowSource
+from application.access import sample_source
 from application.review.agreement import (
     AgreementAnswer,
     DifferingRow,
@@ -12,9 +12,8 @@ from application.review.agreement import (
 from contract.requests.agreement import AgreementRequest
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from http_api.schemas.contract import Listing, list_schema, listed
-from service.tables.open_tables import SAMPLE, output_of
 
 blueprint = SignedInBlueprint("agreement", "Review", "/api/sampling/jobs/<job_id>")
 
@@ -25,7 +24,7 @@ def agreement(job_id: str, query: AgreementRequest) -> AgreementAnswer:
 
     It needs read access to the dataset, which reviewers don't have by themselves.
     """
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     return agreement_of(service(), job, query.confidence)
 
 
@@ -38,7 +37,7 @@ def differences(job_id: str, query: PageRequest) -> Listing:
 
     It needs read access to the dataset, which reviewers don't have by themselves.
     """
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     found = differing_rows(service(), job, query.offset, query.limit)
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "agreement")
+    caller().audit_view(sample_source(job), "agreement")
     return listed(found, query, job.id)

@@ -17,7 +17,7 @@ from contract.requests.jobs import ProfilingJobRequest
 from contract.requests.tables import AnalysisRequest, ComparisonRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import column_names
-from http_api.routes.submissions import completed, submission
+from http_api.routes.submissions import completed, completed_sample, submission
 from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.open_tables import open_table
 from service.tables.sample_comparison import SampleComparison
@@ -86,7 +86,7 @@ def of_job(job_id: str) -> SampleComparison:
     runs after the job, or else with this request. A 409 `comparison_not_ready` means: send the
     request again.
     """
-    return shown_comparison(caller(), completed(caller().job(job_id), "sampling"))
+    return shown_comparison(caller(), completed_sample(job_id))
 
 
 @comparisons_blueprint.get("/datasets/<int:dataset_id>/compare")

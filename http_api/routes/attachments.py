@@ -17,11 +17,10 @@ from contract.requests.findings import AttachmentRequest, AttachmentsListRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads, plain_name
 from http_api.routes.row_responses import file_answer
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from http_api.schemas.contract import Listing, list_schema, page_of
 from http_api.server.uploads import written_path
 from storage.audit.attachments import attachments_of, get_attachment
-from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("attachments", "Audit", "/api/sampling/jobs/<job_id>/attachments")
 
@@ -29,7 +28,7 @@ blueprint = SignedInBlueprint("attachments", "Audit", "/api/sampling/jobs/<job_i
 @blueprint.get("", output=list_schema("attachments", NamedAttachment, "Oldest first.", of_job=True))
 def attachments(job_id: str, query: AttachmentsListRequest) -> Listing:
     """List the files attached to a sample and its rows."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     row_id = query.row_id
     with caller().reading():
         if row_id is not None:
@@ -48,7 +47,7 @@ def attach_one(job_id: str, given: AttachmentRequest) -> NamedAttachment:
     PDF, images, e-mails, Office files or any other, at most 32 MiB each. While the findings are
     submitted or signed off, nothing can be attached or removed.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     name = plain_name(given.file.filename or "")
     path = written_path(given.file.stream)
     return attach(caller(), job, path, name, given.row_id, given.note)
@@ -60,7 +59,7 @@ def download(job_id: str, attachment_id: int) -> Response:
 
     Browsers store the file and never show it.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     with access().work_limits.downloads.piece(caller().user.id):
         with service().database.read() as tx:
             found = get_attachment(tx, job.id, attachment_id)
@@ -75,8 +74,4 @@ def remove_one(job_id: str, attachment_id: int, given: RemovalRequest) -> NamedA
 
     It stays in the history, with its file.
     """
-    return remove(caller(), _sample(job_id), attachment_id, given.reason)
-
-
-def _sample(job_id: str) -> JobRecord:
-    return completed(caller().job(job_id), "sampling")
+    return remove(caller(), completed_sample(job_id), attachment_id, given.reason)

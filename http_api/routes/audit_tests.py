@@ -25,7 +25,7 @@ from contract.requests.audit_tests import (
 )
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, scratch_file
+from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.jobs import JobAccepted, accepted
 from parquet_tables.json_values import json_value
@@ -87,8 +87,8 @@ def paper(job_id: str, query: AuditTestPaperRequest) -> Response:
     with caller().reading():
         sections = audit_test_paper(service(), job, found)
     language = query.language or template_language(service()) or "en"
-    name = job.output_name or job.id[:8]
-    with scratch_file(f"paper.{ending}") as path:
+    name = job.shown_name
+    with service().scratch_file(f"paper.{ending}") as path:
         write_paper(sections, path, ending, language, letterhead_of(service(), [name]))
         source = RowSource(job.dataset_id, output_of(job), RESULT, job.id)
         caller().audit_read("rows_downloaded", source, format=ending, what="paper")

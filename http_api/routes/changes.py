@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from flask import Response
 
-from application.access import RowSource
+from application.access import sample_source
 from application.estimation.change import ChangeAnswer, change_of
 from application.estimation.changed_values import (
     ValueChanges,
@@ -17,18 +17,18 @@ from application.estimation.changed_values import (
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import downloaded_file, file_answer
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.open_tables import SAMPLE, named_by, output_of
+from service.tables.open_tables import named_by
 from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("changes", "Sampling", "/api/sampling/jobs/<job_id>")
 
 
 def _both(job_id: str, with_job: str, place: str) -> tuple[JobRecord, JobRecord]:
-    first = completed(caller().job(job_id), "sampling")
+    first = completed_sample(job_id)
     with named_by(place, "with_job"):
-        return first, completed(caller().job(with_job), "sampling")
+        return first, completed_sample(with_job)
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def _viewing(jobs: tuple[JobRecord, JobRecord], what: str) -> Iterator[None]:
     """The rows of both samples are read; the audit trail says what is viewed."""
     yield
     for job in jobs:
-        caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), what)
+        caller().audit_view(sample_source(job), what)
 
 
 @blueprint.post("/change", only_reads=True)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from flask import Response
 
-from application.access import RowSource
+from application.access import sample_source
 from application.audit.combined_evaluation import CombinedEvaluation, evaluate_together
 from application.audit.combined_issuing import (
     issue_together,
@@ -25,10 +25,9 @@ from contract.requests.evaluate import (
 from contract.requests.papers import CombinedPapersRequest, WithdrawPaperRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, scratch_file
-from http_api.routes.submissions import completed
+from http_api.routes.row_responses import file_answer
+from http_api.routes.submissions import completed_sample
 from http_api.schemas.contract import Listing, list_schema, page_of
-from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.combined_papers import CombinedPaper
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -56,7 +55,7 @@ def combined_paper(query: CombinedPaperRequest) -> Response:
     """
     jobs = _samples(query)
     found = _evaluated(query, jobs)
-    with scratch_file(f"paper.{query.format}") as path:
+    with service().scratch_file(f"paper.{query.format}") as path:
         language = query.language or template_language(service()) or "en"
         write_combined(caller(), jobs, found, path, language)
         name = f"samples-together.{query.format}"
@@ -91,8 +90,9 @@ def issued_combined(paper_id: int) -> Response:
     for job_id in paper.jobs:
         with suppress(NotFound):  # the sample was pruned
             job = caller().job(job_id)
-            source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-            caller().audit_read("rows_downloaded", source, format=paper.format, what="paper")
+            caller().audit_read(
+                "rows_downloaded", sample_source(job), format=paper.format, what="paper"
+            )
     return file_answer(path, f"paper-{paper_id}.{paper.format}", PAPER_TYPES[paper.format])
 
 
@@ -103,12 +103,12 @@ def withdraw_combined(paper_id: int, given: WithdrawPaperRequest) -> CombinedPap
 
 
 def _samples(given: CombinedEvaluationRequest) -> list[JobRecord]:
-    return [completed(caller().job(each), "sampling") for each in given.jobs]
+    return [completed_sample(each) for each in given.jobs]
 
 
 def _evaluated(given: CombinedEvaluationRequest, jobs: Sequence[JobRecord]) -> CombinedEvaluation:
     with caller().reading():
         found = evaluate_together(service(), jobs, given)
     for job in jobs:
-        caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
+        caller().audit_view(sample_source(job), "evaluation")
     return found

@@ -25,7 +25,7 @@ from contract.requests.engagements import (
 )
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
 from storage.audit.combined_papers import EngagementPaper, engagement_papers
 from storage.audit.engagements import (
@@ -34,7 +34,6 @@ from storage.audit.engagements import (
     list_engagement_samples,
     list_engagements,
 )
-from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("engagements", "Engagements", "/api/engagements")
 
@@ -155,13 +154,13 @@ def combined_papers(engagement_id: int, query: PageRequest) -> Listing:
 @blueprint.put("/<int:engagement_id>/samples")
 def put_sample(engagement_id: int, given: EngagementSampleRequest) -> ShownEngagement:
     """Assign a sample to the engagement, while its findings are open."""
-    return engagements.assign(caller(), engagement_id, _sample(given))
+    return engagements.assign(caller(), engagement_id, completed_sample(given.job_id))
 
 
 @blueprint.delete("/<int:engagement_id>/samples")
 def delete_sample(engagement_id: int, given: EngagementSampleRequest) -> ShownEngagement:
     """Remove a sample from the engagement, while its findings are open."""
-    return engagements.unassign(caller(), engagement_id, _sample(given))
+    return engagements.unassign(caller(), engagement_id, completed_sample(given.job_id))
 
 
 @blueprint.post("/<int:engagement_id>/seal")
@@ -188,7 +187,3 @@ def seal_file(engagement_id: int) -> Response:
 def unseal(engagement_id: int, given: UnsealRequest) -> ShownEngagement:
     """Unseal it with a reason, as a reviewer or partner who neither sealed nor prepared it."""
     return sealing.unseal(caller(), engagement_id, given.reason)
-
-
-def _sample(given: EngagementSampleRequest) -> JobRecord:
-    return completed(caller().job(given.job_id), "sampling")

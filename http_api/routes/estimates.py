@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from flask import Response
 
-from application.access import RowSource
+from application.access import sample_source
 from application.estimation.backtest import BacktestAnswer, backtest_of
 from application.estimation.classification import ClassificationAnswer, classification_of
 from application.estimation.design_code import design_code
@@ -39,9 +39,8 @@ from contract.requests.estimate import (
 from contract.requests.weights import WeightsRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import downloaded_file, file_answer
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("estimates", "Sampling", "/api/sampling/jobs/<job_id>")
@@ -54,10 +53,10 @@ ENDINGS = {"r": "R", "stata": "do", "sas": "sas", "python": "py"}
 @contextmanager
 def _reading(job_id: str, what: str) -> Iterator[JobRecord]:
     """The sample, whose rows are read; the audit trail says what is viewed."""
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     with caller().reading():
         yield job
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), what)
+    caller().audit_view(sample_source(job), what)
 
 
 @blueprint.post("/estimates", only_reads=True)
@@ -112,7 +111,7 @@ def design(job_id: str, query: DesignRequest) -> Response | DesignFacts:
     program, and says which figures it can't repeat.
     """
     if query.format == "csv" or query.format == "parquet":
-        return _design_table(completed(caller().job(job_id), "sampling"), query, query.format)
+        return _design_table(completed_sample(job_id), query, query.format)
     with _reading(job_id, "design") as job:
         if query.format == "json":
             return design_facts(service(), job, query)
@@ -125,8 +124,7 @@ def design(job_id: str, query: DesignRequest) -> Response | DesignFacts:
 def _design_table(job: JobRecord, query: DesignRequest, kind: TableFormat) -> Response:
     with downloaded_file("design") as path:
         write_design_table(service(), job, query, path, kind)
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_view(source, "design")
+        caller().audit_view(sample_source(job), "design")
         return file_answer(path, f"design-{job.id[:8]}.{kind}", MEDIA_TYPES[kind])
 
 
@@ -141,7 +139,7 @@ def weights(job_id: str, given: WeightsRequest) -> Response | WeightsCodebook:
     SPSS need the extra `jobsvc[stata]` on the server.
     """
     if given.format != "json" and given.format != "markdown":
-        return _weights_file(completed(caller().job(job_id), "sampling"), given, given.format)
+        return _weights_file(completed_sample(job_id), given, given.format)
     with _reading(job_id, "weights") as job:
         found = weights_codebook(service(), job, given, census_of(caller(), job, given.calibrate))
         if given.format == "json":
@@ -156,8 +154,7 @@ def _weights_file(job: JobRecord, given: WeightsRequest, kind: FileFormat) -> Re
     with downloaded_file(f"weights.{kind}") as path:
         census = census_of(caller(), job, given.calibrate)
         write_weights(service(), job, given, census, path, kind)
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=kind, columns="weights")
+        caller().audit_read("rows_downloaded", sample_source(job), format=kind, columns="weights")
         name = f"weights-{job.id[:8]}.{kind}"
         if kind == "csv" or kind == "parquet":
             return file_answer(path, name, MEDIA_TYPES[kind])

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from flask import Response, jsonify
 from marshmallow import INCLUDE
 
-from application.access import RowSource
+from application.access import sample_source
 from application.audit.attributes import choose_attributes
 from application.audit.entering import conclude, enter
 from application.audit.entry_list import write_entry_list
@@ -58,9 +58,9 @@ from contract.requests.papers import IssuePaperRequest, PaperFactsRequest
 from contract.words import ListFormat
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
-from http_api.routes.row_responses import downloaded_file, file_answer, scratch_file
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.sample_values import RowFileIn, row_file
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from http_api.schemas.contract import (
     Listing,
     answer_schema,
@@ -71,7 +71,6 @@ from http_api.schemas.contract import (
 )
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.findings import (
     AuditConclusion,
     Finding,
@@ -109,21 +108,20 @@ def findings(job_id: str, query: FindingsListRequest) -> ItemsPage | Response:
 
     As JSON, or as an entry list to fill in and send back.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     if query.format != "json":
         return _entry_list(job, query.format)
     with caller().reading():
         page = items_page(service(), job, query.offset, query.limit, query, caller().user.id)
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
+    caller().audit_view(sample_source(job), "findings")
     return page
 
 
 def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
     with downloaded_file("list") as path:
         write_entry_list(service(), job, path, kind)
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=kind)
-        name = f"findings-{job.output_name or job.id[:8]}.{kind}"
+        caller().audit_read("rows_downloaded", sample_source(job), format=kind)
+        name = f"findings-{job.shown_name}.{kind}"
         return file_answer(path, name, MEDIA_TYPES[kind])
 
 
@@ -132,7 +130,7 @@ def _entry_list(job: JobRecord, kind: ListFormat) -> Response:
 )
 def history(job_id: str, query: FindingsHistoryRequest) -> Listing:
     """All entries about the rows, corrections included."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     row_id = query.row_id
     if row_id is not None:
         with caller().reading():
@@ -150,7 +148,7 @@ def enter_all(job_id: str, given: dict[str, Any] | FindingsRequest) -> Entered:
     An entry never changes: a correction is a new entry about the same row. A file enters all its
     findings or none; lines without a finding, or with one that is entered, do nothing.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     file = None
     if isinstance(given, FindingsRequest):
         ids = enter(caller(), job, given.findings)
@@ -173,7 +171,7 @@ class TestedAttributes:
 @blueprint.get("/attributes")
 def attributes(job_id: str) -> TestedAttributes:
     """The attributes that each row is tested for."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     with service().database.read() as tx:
         return TestedAttributes(job.id, attributes_of(tx, job.id))
 
@@ -181,14 +179,14 @@ def attributes(job_id: str) -> TestedAttributes:
 @blueprint.put("/attributes")
 def choose(job_id: str, given: AttributesRequest) -> TestedAttributes:
     """Choose the attributes that each row is tested for, before the first finding."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     return TestedAttributes(job.id, choose_attributes(caller(), job, given.attributes))
 
 
 @blueprint.get("/shown-columns")
 def shown(job_id: str) -> ShownColumns:
     """The columns that the findings show of each row."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     with caller().reading():
         return columns_of_findings(service(), job)
 
@@ -199,7 +197,7 @@ def choose_shown(job_id: str, given: ShownColumnsRequest) -> ShownColumns:
 
     The entry list has them first. They can't change while the findings are signed off.
     """
-    return choose_columns(caller(), _sample(job_id), given.columns)
+    return choose_columns(caller(), completed_sample(job_id), given.columns)
 
 
 @dataclass(frozen=True)
@@ -215,7 +213,7 @@ class OwnConclusion:
 @blueprint.get("/conclusion", output=OwnConclusion)
 def conclusion(job_id: str) -> OwnConclusion | AuditConclusion:
     """The auditor's conclusion in own words, which the working paper shows."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     with service().database.read() as tx:
         return conclusion_of(tx, job.id) or OwnConclusion(job.id, "", None, None)
 
@@ -223,14 +221,14 @@ def conclusion(job_id: str) -> OwnConclusion | AuditConclusion:
 @blueprint.put("/conclusion", output=OwnConclusion)
 def write_conclusion(job_id: str, given: ConclusionRequest) -> OwnConclusion | AuditConclusion:
     """Write the auditor's conclusion, until the findings are submitted."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     return conclude(caller(), job, given.text) or OwnConclusion(job.id, "", None, None)
 
 
 @blueprint.get("/paper-facts")
 def facts_of_paper(job_id: str) -> SamplePaperFacts:
     """The facts of the working paper that people enter, and what it doesn't state yet."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     return paper_facts(service(), job, audit_state(service(), job))
 
 
@@ -241,7 +239,7 @@ def enter_facts_of_paper(job_id: str, given: PaperFactsRequest) -> SamplePaperFa
     A fact that isn't given stays as it is; an empty text clears it. The first entry takes over
     client, period and names of the newest other sample of the dataset. All entries are kept.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     enter_paper_facts(caller(), job, given)
     return paper_facts(service(), job, audit_state(service(), job))
 
@@ -252,11 +250,11 @@ def preview_of_file(job_id: str, given: dict[str, Any]) -> FindingsFile:
 
     Nothing is entered.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     caller().dataset(job.dataset_id, "write")
     with access().work_limits.previews.piece(caller().user.id):
         found = preview_file(caller(), job, row_file(given), finding_form(service(), job))
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
+    caller().audit_view(sample_source(job), "findings")
     return found
 
 
@@ -282,11 +280,11 @@ def evaluation(job_id: str, given: EvaluationRequest) -> Response:
     With a `tolerable` share or amount the answer has a `conclusion` in words. `arithmetic` has the
     lines by which a reviewer can check it with a calculator.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     request = _request(job, given)
     with caller().reading():
         found = evaluate(service(), job, request)
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "evaluation")
+    caller().audit_view(sample_source(job), "evaluation")
     return jsonify(found.as_json())
 
 
@@ -301,17 +299,16 @@ def paper(job_id: str, query: WorkingPaperRequest) -> Response:
 
     As one HTML file that prints, or as a workbook. An evaluation that isn't possible yet is a note.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     request = _request(job, query)
     with caller().reading():
         sections = working_paper(service(), job, request)
     ending = query.format
-    with scratch_file(f"paper.{ending}") as path:
+    with service().scratch_file(f"paper.{ending}") as path:
         language = paper_language(service(), job, query.language)
         write_paper(sections, path, ending, language, paper_letterhead(service(), job))
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=ending, what="paper")
-        name = f"working-paper-{job.output_name or job.id[:8]}.{ending}"
+        caller().audit_read("rows_downloaded", sample_source(job), format=ending, what="paper")
+        name = f"working-paper-{job.shown_name}.{ending}"
         return file_answer(path, name, PAPER_TYPES[ending])
 
 
@@ -322,14 +319,14 @@ def issue(job_id: str, given: IssuePaperRequest) -> IssuedPaper:
     Before the sign-off, the paper says that it isn't signed off. The evaluation is that of the
     request, by default the signed one.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     return issue_paper(caller(), job, _request(job, given), given.format, given.language)
 
 
 @blueprint.get("/papers", output=list_schema("papers", IssuedPaper, "Newest first.", of_job=True))
 def papers(job_id: str, query: PageRequest) -> Listing:
     """The issued working papers."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     with service().database.read() as tx:
         return page_of(list_issued_papers(tx, job.id), query, job.id)
 
@@ -337,13 +334,12 @@ def papers(job_id: str, query: PageRequest) -> Listing:
 @blueprint.get("/papers/<int:number>", file="text/html")
 def issued(job_id: str, number: int) -> Response:
     """Download an issued working paper, as it was issued."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     with service().database.read() as tx:
         found = issued_paper(tx, job.id, number)
     path = service().data_files.whole(found.sha256, found.size_bytes)
-    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-    caller().audit_read("rows_downloaded", source, format=found.format, what="paper")
-    name = f"working-paper-{job.output_name or job.id[:8]}-{number}.{found.format}"
+    caller().audit_read("rows_downloaded", sample_source(job), format=found.format, what="paper")
+    name = f"working-paper-{job.shown_name}-{number}.{found.format}"
     return file_answer(path, name, PAPER_TYPES[found.format])
 
 
@@ -353,7 +349,7 @@ def issued(job_id: str, number: int) -> Response:
 )
 def replacements(job_id: str, query: PageRequest) -> Listing:
     """The replaced rows, with reasons."""
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     state = audit_state(service(), job)
     page = page_of(state.replacements, query, job.id)
     return replace(page, items=named_replacements(service(), job, page.items))
@@ -365,7 +361,7 @@ def replace_one(job_id: str, given: ReplacementRequest) -> NamedReplacement:
 
     The replaced row gets the finding `not_applicable` with the reason.
     """
-    job = _sample(job_id)
+    job = completed_sample(job_id)
     with caller().reading():
         return replace_row(caller(), job, given.row_id, given.reason)
 
@@ -373,7 +369,7 @@ def replace_one(job_id: str, given: ReplacementRequest) -> NamedReplacement:
 @blueprint.get("/review")
 def review_state(job_id: str) -> Review:
     """The state of the review and its steps."""
-    return audit_state(service(), _sample(job_id)).review
+    return audit_state(service(), completed_sample(job_id)).review
 
 
 @blueprint.post("/review")
@@ -384,8 +380,4 @@ def review_step(job_id: str, given: ReviewRequest) -> Review:
     entered them signs off or returns them; who signed off, or an owner of the dataset who entered
     and submitted none, reopens them.
     """
-    return review(caller(), _sample(job_id), given)
-
-
-def _sample(job_id: str) -> JobRecord:
-    return completed(caller().job(job_id), "sampling")
+    return review(caller(), completed_sample(job_id), given)

@@ -16,7 +16,7 @@ from application.audit.working_paper.writing import write_paper
 from contract.requests.paper_template import PaperTemplateRequest, TemplatePreviewRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.findings import PAPER_TYPES
-from http_api.routes.row_responses import file_answer, scratch_file
+from http_api.routes.row_responses import file_answer
 
 blueprint = SignedInBlueprint("paper_template", "Administration", "/api/paper-template")
 
@@ -42,7 +42,7 @@ def change(given: PaperTemplateRequest) -> PaperTemplate:
 def preview(query: TemplatePreviewRequest) -> Response:
     """Download a page with invented facts that shows the template, for admins."""
     caller().require_role("admin")
-    with scratch_file(f"template.{query.format}") as path:
+    with service().scratch_file(f"template.{query.format}") as path:
         language = template_language(service()) or "en"
         letterhead = letterhead_of(service(), ["Example Ltd", "B 20-3"])
         write_paper(template_preview(service()), path, query.format, language, letterhead)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from flask import Response
 from marshmallow import fields, validate
 
-from application.access import RowSource
+from application.access import RowSource, sample_source
 from application.audit.finding_files import FindingsFile
 from application.explorations import submit_table
 from application.review.answer_files import enter_answer_file, preview_answers
@@ -49,14 +49,13 @@ from contract.requests.reviewing import (
 from contract.words import READINGS, AnswersFile
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads
-from http_api.routes.row_responses import downloaded_file, file_answer, scratch_file
+from http_api.routes.row_responses import downloaded_file, file_answer
 from http_api.routes.sample_values import RowFileIn, row_file
-from http_api.routes.submissions import completed, submission
+from http_api.routes.submissions import completed, completed_sample, submission
 from http_api.schemas.contract import Listing, body_schema, list_schema, listed
 from http_api.schemas.jobs import JobAccepted, accepted
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.open_tables import SAMPLE, output_of
 from storage.audit.reviewing import Reviewer
 from storage.jobs.jobs import JobRecord
 
@@ -84,10 +83,10 @@ def questions(job_id: str, query: QuestionsViewRequest) -> SampleQuestions | Res
     found = sample_questions(caller(), job)
     if query.format == "json":
         return found
-    with scratch_file("interface.xml") as path:
+    with service().scratch_file("interface.xml") as path:
         interface = interface_of(found, lambda: shown_rows(service(), job))
         path.write_text(interface, encoding="utf-8")
-        name = f"labelling-{job.output_name or job.id[:8]}.xml"
+        name = f"labelling-{job.shown_name}.xml"
         return file_answer(path, name, "application/xml; charset=utf-8")
 
 
@@ -98,7 +97,7 @@ def choose(job_id: str, given: QuestionsRequest) -> SampleQuestions:
     Before the first entry about a row. Reviewers get neither the values of hidden columns nor
     their names.
     """
-    return choose_questions(caller(), completed(caller().job(job_id), "sampling"), given)
+    return choose_questions(caller(), completed_sample(job_id), given)
 
 
 @blueprint.get("/review-queue")
@@ -135,8 +134,8 @@ def mine(job_id: str, query: PageRequest) -> Listing:
 @blueprint.get("/answers")
 def answers(job_id: str, query: AnswersListRequest) -> AnswersPage | Response:
     """The rows of a sample with their readings: who answered what, when, and what counts."""
-    job = completed(caller().job(job_id), "sampling")
-    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+    job = completed_sample(job_id)
+    source = sample_source(job)
     if query.format != "json":
         return _file(job, query.format, source)
     with caller().reading():
@@ -149,7 +148,7 @@ def _file(job: JobRecord, kind: AnswersFile, source: RowSource) -> Response:
     with downloaded_file("answers") as path:
         write_answers(service(), job, path, kind)
         caller().audit_read("rows_downloaded", source, format=kind)
-        name = f"answers-{job.output_name or job.id[:8]}"
+        name = f"answers-{job.shown_name}"
         if kind == "label_studio":
             return file_answer(path, f"{name}-tasks.json", "application/json")
         return file_answer(path, f"{name}.{kind}", MEDIA_TYPES[kind])
@@ -191,11 +190,11 @@ def preview(job_id: str, given: dict[str, Any]) -> FindingsFile:
 
     Nothing is entered.
     """
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     caller().dataset(job.dataset_id, "write")
     with access().work_limits.previews.piece(caller().user.id):
         found = preview_answers(caller(), job, row_file(given), given["reading"])
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "answers")
+    caller().audit_view(sample_source(job), "answers")
     return found
 
 
@@ -208,7 +207,7 @@ def make_table(job_id: str, given: AnswersTableRequest) -> JobAccepted:
     and weight. The table is that of a query, so it is joined, drawn from and downloaded as others.
     The same request with the same output_name and the same answers returns the same job.
     """
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     dataset = caller().dataset(job.dataset_id, "write")
     request = table_request(service(), job, given)
     by = submission(given.priority, body={**given.given(), "job_id": job.id})
@@ -228,7 +227,7 @@ class SampleReviewers:
 @blueprint.get("/reviewers")
 def reviewers(job_id: str) -> SampleReviewers:
     """The users who may answer the questions of a sample, for those who may write."""
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     return SampleReviewers(job.id, reviewers_of(caller(), job))
 
 
@@ -238,14 +237,14 @@ def add(job_id: str, given: ReviewersRequest) -> SampleReviewers:
 
     A reviewer gets the queue of the sample and nothing else of its dataset.
     """
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     return SampleReviewers(job.id, invite(caller(), job, given.reviewers))
 
 
 @blueprint.delete("/reviewers")
 def remove(job_id: str, given: EndReviewerRequest) -> SampleReviewers:
     """Remove a reviewer of a sample; the person's entries stay."""
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     return SampleReviewers(job.id, end_reviewer(caller(), job, given.reviewer))
 
 

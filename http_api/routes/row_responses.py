@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -113,7 +112,7 @@ def download(
     columns = chosen_columns(table.files, query)
     view = view_of(table.files, query)
     kind = cast(ExportFormat, query.format)
-    with scratch_file("rows") as path:
+    with service().scratch_file("rows") as path:
         with service().parquet.cursor(table.files) as cursor:
             export_rows(
                 cursor,
@@ -142,16 +141,10 @@ def download(
 
 
 @contextmanager
-def scratch_file(name: str) -> Iterator[Path]:
-    """Return the path for a file to answer with, which is deleted afterwards."""
-    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
-        yield Path(folder) / name
-
-
-@contextmanager
 def downloaded_file(name: str) -> Iterator[Path]:
     """Return the path for a file to answer with, as one of the caller's downloads."""
-    with access().work_limits.downloads.piece(caller().user.id), scratch_file(name) as path:
+    downloads = access().work_limits.downloads
+    with downloads.piece(caller().user.id), service().scratch_file(name) as path:
         yield path
 
 

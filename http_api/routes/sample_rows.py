@@ -17,7 +17,7 @@ from contract.requests.rows import LookupRequest, ReservesRequest
 from contract.requests.tables import CurrentRowsRequest, RowsRequest, SampleRowsRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import Rows, download, rows_of, rows_work
-from http_api.routes.submissions import completed, require_type
+from http_api.routes.submissions import completed_sample, require_type
 from lazy_dataclasses import dataclass
 from service.sampling_parameters import recorded_parts
 from service.tables.current_rows import ReadAgain, current_rows
@@ -102,7 +102,7 @@ def source(job_id: str) -> SampleSource:
 @blueprint.get("/data")
 def data(job_id: str, query: SampleRowsRequest) -> Response | SampleRows:
     """The drawn rows."""
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     own_key = job.run_parameters["table_key"]
     key = query.table_key
     if key == RESIDUAL and own_key != RESIDUAL:
@@ -127,11 +127,11 @@ def rows(job_id: str, query: CurrentRowsRequest) -> Response | CurrentRows:
     Each has its values then (`…_before`) and now (`…_now`), and `_change`: `unchanged`, `changed`,
     or `removed` if the version has no such row. Further rows of a sampled key are `added`.
     """
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     with rows_work(query), current_rows(service(), job, query) as (state, table):
         source = RowSource(job.dataset_id, table.commit_id, state.table_key, job.id)
         if query.format != "json":
-            return download(source, table, query, f"{job.output_name or job.id[:8]}-as-of")
+            return download(source, table, query, f"{job.shown_name}-as-of")
         page = rows_of(source, table, query, state.table_key)
     return CurrentRows(**vars(page), job_id=job.id, metadata=state)
 
@@ -142,7 +142,7 @@ def residual(job_id: str, query: RowsRequest) -> Response | SampleRows:
 
     For a job with export_residual.
     """
-    return _rows(completed(caller().job(job_id), "sampling"), RESIDUAL, RESIDUAL, query)
+    return _rows(completed_sample(job_id), RESIDUAL, RESIDUAL, query)
 
 
 @blueprint.get("/reserves")
@@ -152,7 +152,7 @@ def reserves(job_id: str, query: ReservesRequest) -> NextRows:
     Replacements for drawn rows that the test doesn't apply to: `limit` rows, of each stratum from
     which rows were drawn if the round has strata.
     """
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     with caller().reading():
         rows = next_rows(service(), job, query.round, query.limit)
     caller().audit_view(_source_of(job), "reserves")
@@ -162,7 +162,7 @@ def reserves(job_id: str, query: ReservesRequest) -> NextRows:
 @blueprint.get("/rows/<row_id>")
 def why(job_id: str, row_id: str) -> ExplainedRow:
     """Why a row was drawn, or why not."""
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     with caller().reading():
         return why_row(service(), job, row_id)
 
@@ -174,7 +174,7 @@ def lookup(job_id: str, query: LookupRequest) -> LookedUpRows:
     In file order, each with whether it was drawn, and which place in line it has. Without `column`,
     `value` is a row's id, such as primary:17, or its number.
     """
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     with caller().reading():
         found = look_up(service(), job, query)
     caller().audit_view(_source_of(job), "rows looked up")
@@ -197,7 +197,7 @@ def _rows(
         source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
         if query.format != "json":
             recorded = {DRAW_METADATA: json.dumps(draw_record(job), ensure_ascii=False)}
-            name = job.output_name or job.id[:8]
+            name = job.shown_name
             if stored_key == RESIDUAL:
                 name = f"{name}-remaining"
             elif stored_key != SAMPLE:

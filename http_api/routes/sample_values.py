@@ -9,7 +9,7 @@ from typing import Any
 from apiflask.fields import File
 from marshmallow import fields
 
-from application.access import RowSource
+from application.access import sample_source
 from application.estimation.uploaded_values import (
     MatchedFile,
     StoredUpload,
@@ -23,12 +23,11 @@ from contract.requests.importing import ReadOptions
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.imports import large_uploads, plain_name
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from http_api.schemas.base import StrictSchema
 from http_api.schemas.contract import JsonPart, Listing, list_schema, page_of
 from http_api.schemas.fields import check_text, invalid
 from http_api.server.uploads import written_path
-from service.tables.open_tables import SAMPLE, output_of
 from storage.jobs.jobs import JobRecord
 
 blueprint = SignedInBlueprint("sample_values", "Sampling", "/api/sampling/jobs/<job_id>/values")
@@ -74,7 +73,7 @@ class RowFileIn(StrictSchema):
 
 def _job(job_id: str) -> JobRecord:
     """The sample, for a user who may change the dataset."""
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     caller().dataset(job.dataset_id, "write")
     return job
 
@@ -95,7 +94,7 @@ def preview(job_id: str, given: dict[str, Any]) -> MatchedFile:
     job = _job(job_id)
     with access().work_limits.previews.piece(caller().user.id):
         found = preview_values(service(), job, row_file(given))
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "keys")
+    caller().audit_view(sample_source(job), "keys")
     return found
 
 
@@ -114,6 +113,6 @@ def store(job_id: str, given: dict[str, Any]) -> StoredUpload:
 @blueprint.get("", output=list_schema("uploads", ValuesUpload, "Newest first."))
 def uploads(job_id: str, query: PageRequest) -> Listing:
     """List the uploads of values of a sample."""
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     page = page_of(uploads_of(service(), job), query)
     return replace(page, items=[ValuesUpload.of(each, job) for each in page.items])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from marshmallow import fields
 
-from application.access import RowSource
+from application.access import RowSource, sample_source
 from application.certificates.plans import (
     RegisteredPlan,
     list_plans,
@@ -38,9 +38,9 @@ from contract.requests.draw import (
 )
 from contract.requests.pages import PageRequest
 from contract.requests.size import PilotRequest, SizeRequest, StrataRequest
-from domain_errors import DomainError, InvalidRequest
+from domain_errors import InvalidRequest, located
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.submissions import completed, submission
+from http_api.routes.submissions import completed_sample, submission
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut
 from http_api.schemas.contract import Listing, answer_schema, list_schema, listed
@@ -50,7 +50,7 @@ from lazy_dataclasses import dataclass
 from sampling_engine import METHODS, StratifiedMethod, method_class
 from sampling_engine.filters import OPERATORS
 from service.sampling_parameters import DrawnSeeds, seeded_rounds, stated_rounds
-from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.open_tables import open_table
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from storage.jobs.lists import JobFilters, list_jobs
@@ -160,12 +160,9 @@ def size(dataset_id: int, given: SizeRequest) -> SizeAnswer:
             found = replace(found, round={**found.round, "filters": filters})
     if pilot is not None:
         job = pilot.job
-        caller().audit_view(
-            RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "pilot figures"
-        )
+        caller().audit_view(sample_source(job), "pilot figures")
     for job in earlier:
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_view(source, "earlier period")
+        caller().audit_view(sample_source(job), "earlier period")
     is_money = method_class(given.design["method"]).selects_money
     if is_money or given.programme is not None or any("column" in goal for goal in given.all_goals):
         caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "true figures")
@@ -176,21 +173,14 @@ def _earlier(ids: Sequence[str]) -> list[JobRecord]:
     """The samples of earlier periods, which the caller reads."""
     jobs = []
     for at, each in enumerate(ids):
-        try:
-            job = completed(caller().job(each), "sampling")
-        except DomainError as error:
-            error.loc = ("programme", "earlier", at)
-            raise
-        jobs.append(job)
+        with located(("programme", "earlier", at), always=True):
+            jobs.append(completed_sample(each))
     return jobs
 
 
 def _pilot(given: PilotRequest) -> Pilot:
-    try:
-        job = completed(caller().job(given.job_id), "sampling")
-    except DomainError as error:
-        error.loc = error.loc or ("pilot", "job_id")
-        raise
+    with located(("pilot", "job_id")):
+        job = completed_sample(given.job_id)
     return open_pilot(service(), job, given)
 
 

@@ -39,6 +39,11 @@ def completed(job: JobRecord, run_type: RunType) -> JobRecord:
     return job
 
 
+def completed_sample(job_id: str) -> JobRecord:
+    """Return a completed draw that the caller may read."""
+    return completed(caller().job(job_id), "sampling")
+
+
 def require_type(job: JobRecord, run_type: RunType) -> None:
     """Require a run type.
 

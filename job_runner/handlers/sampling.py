@@ -124,7 +124,7 @@ def _continued(context: JobContext, source: OpenTable, sample: StoredTable) -> C
     before = continued_sample(examined_beside(service, job, source.commit_id, rows))
     if before is None:
         asked = asked_sample(service, job, source.commit_id, rows)
-        return Continued(asked.id, asked.output_name or asked.id[:8], rows) if asked else None
+        return Continued(asked.id, asked.shown_name, rows) if asked else None
     is_repeat = before.in_order and is_repeat_of(before, job, len(rows))
     return Continued(before.job.id, before.name, rows, before.in_order, is_repeat)
 

@@ -425,9 +425,9 @@ class Benford(TableTest):
             if is_negative in concluded:
                 words = Sentence(conformity(test.mad, self.request.digits))
                 figures.append(AuditFigure(f"{name}_conformity", "By Nigrini's limits", words))
-            figures += [
-                AuditFigure(f"{name}_excess", "Digits with a significant excess", excess),
-            ]
+            figures.append(
+                AuditFigure(f"{name}_excess", "Digits with a significant excess", excess)
+            )
         return figures
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -178,15 +179,9 @@ class TableTest(ABC):
     @property
     def read_columns(self) -> Sequence[Column]:
         """The columns that the test reads, each once."""
-        tested = (each for each in vars(self).values() if isinstance(each, ColumnValue))
-        listed = (
-            each
-            for values in vars(self).values()
-            if isinstance(values, list)
-            for each in values
-            if isinstance(each, ColumnValue)
-        )
-        return list(dict.fromkeys(each.column for each in (*tested, *listed)))
+        own = (each if isinstance(each, list) else [each] for each in vars(self).values())
+        tested = (each for each in chain.from_iterable(own) if isinstance(each, ColumnValue))
+        return list(dict.fromkeys(each.column for each in tested))
 
     @property
     def result_tables(self) -> Sequence[tuple[TableFiles, str]]:

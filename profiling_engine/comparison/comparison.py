@@ -184,7 +184,6 @@ def difference(column: Column, distance: ColumnDistance) -> str | None:
     )
     if distance.missing_p_value < min(distance.p_value, 0.05):
         return missing
-    is_measure = shift is not None and not is_identifier_name(name)
     is_measure = not is_identifier_name(name)
     if is_measure and shift is not None and means is not None and abs(shift) >= SMALL_SHIFT:
         return (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -11,7 +10,6 @@ from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -313,11 +311,8 @@ def _attach_one(
         stored = StoredTable(table.key, _columns(laid) or columns, files)
         return AttachedTable(stored, tuple(footers), np.empty(0, dtype=np.int64))
     read = {"delta": read_delta, "iceberg": read_iceberg}[table.format]
-    with (
-        tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
-        parquet.cursor() as cursor,
-    ):
-        snapshot = read(connection, cursor, uris[0], table.version, Path(folder), step)
+    with service.scratch_folder() as folder, parquet.cursor() as cursor:
+        snapshot = read(connection, cursor, uris[0], table.version, folder, step)
     return _attached_snapshot(service, parquet, table.key, connection, snapshot, on_progress)
 
 

@@ -6,10 +6,8 @@ has by now. Used by the API and the pages.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -28,14 +26,13 @@ from service.service import Service
 from service.tables.chosen_keys import choose_row_key, key_of_order
 from service.tables.drawn_rows import ROW_ID
 from service.tables.open_tables import (
-    SAMPLE,
     OpenTable,
     choose_key,
     named_by,
     open_commit,
+    open_sample,
     open_source,
     open_table,
-    output_of,
 )
 from storage.errors import InvalidValue
 from storage.jobs.jobs import JobRecord
@@ -74,7 +71,7 @@ def current_rows(
     InvalidValue
         The sample has more than ``MAX_ROWS`` rows.
     """
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     if sample.row_count > MAX_ROWS:
         raise InvalidValue(
             "The sample has {rows}. At most {maximum} can be read again: compare its ref with the "
@@ -85,7 +82,7 @@ def current_rows(
     source, later = open_source(service, job), _later(service, job, request)
     names = list(request.key) or _drawn_by(job)
     key = choose_row_key(service, job.dataset_id, (source,), names, "number", KEY)
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as name:
+    with service.scratch_folder() as folder:
         found = read_again(
             service.parquet,
             source.files,
@@ -94,7 +91,7 @@ def current_rows(
             _drawn_ordinals(service, sample),
             _columns_of(sample, source.files),
             service.directory.counts_dir,
-            Path(name),
+            folder,
             KEY,
         )
         state = ReadAgain(

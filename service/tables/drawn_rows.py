@@ -13,7 +13,7 @@ from lazy_dataclasses import dataclass
 from parquet_tables.rows import page_statement
 from parquet_tables.tables import TableFiles
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.open_tables import open_sample
 from storage.audit.findings import Finding, asked_samples, examined_samples, newest_findings
 from storage.errors import Conflict, NotFound
 from storage.jobs.jobs import JobRecord
@@ -34,7 +34,7 @@ def drawn_row_ids(service: Service, job: JobRecord) -> DrawnRows:
     Conflict
         The sample has more than ``MAX_DRAWN`` rows.
     """
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     if sample.row_count > MAX_DRAWN:
         raise Conflict(
             "Findings can be entered for samples of at most {maximum} rows; this one has {rows}.",
@@ -89,7 +89,7 @@ class ExaminedBefore:
     @property
     def name(self) -> str:
         """The name of the sample, or the first digits of its job."""
-        return self.job.output_name or self.job.id[:8]
+        return self.job.shown_name
 
 
 def examined_beside(

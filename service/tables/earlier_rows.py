@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -330,8 +328,7 @@ class RowsByKey(EarlierRows):
         if len(others):
             source = open_source(self.service, job).files
             columns = self.key.of(source)
-            with tempfile.TemporaryDirectory(dir=self.service.directory.scratch_dir) as folder:
-                path = Path(folder) / "keys.parquet"
+            with self.service.scratch_file("keys.parquet") as path:
                 with self.service.parquet.cursor(source) as cursor:
                     file = write_parquet(cursor, *rows_statement(source, columns, others), path)
                 found.append(self._of_all(TableFiles(columns, (file,))))

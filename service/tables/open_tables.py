@@ -121,6 +121,11 @@ def open_source(service: Service, job: JobRecord) -> OpenTable:
     return open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
 
 
+def open_sample(service: Service, job: JobRecord) -> OpenTable:
+    """Open the sample that a job drew."""
+    return open_table(service, job.dataset_id, output_of(job), SAMPLE)
+
+
 def table_files(service: Service, table: StoredTable) -> TableFiles:
     """A stored table with its deletion vector.
 

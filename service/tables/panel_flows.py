@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 from secrets import token_hex
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +31,7 @@ from sampling_engine.panel_rows import (
 from sampling_engine.results import Floats
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
-from service.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
+from service.tables.open_tables import OpenTable, open_sample, open_source
 from service.tables.row_names import numbers_of_rows
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -111,7 +109,7 @@ def open_wave(service: Service, job: JobRecord) -> OpenWave:
     """
     source = open_source(service, job)
     (spec,) = recorded_rounds(job.run_parameters, source.files)
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     columns = [sample.column(name) for name in ("_logical_row_id", "_inclusion_probability")]
     statement, params = page_statement(sample, columns)
     with service.parquet.cursor(sample) as cursor:
@@ -237,9 +235,8 @@ def wave_table(service: Service, panel: PanelRecord, number: int) -> Iterator[Op
         numbers_of_rows(service, table.files, units.key, rows) if units.are_rows else None
         for table, rows in ((source, flow.ordinals), (before, flow.left))
     )
-    with TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        # Results of a file are cached by its name.
-        path = Path(folder) / f"{token_hex(16)}.parquet"
+    # Results of a file are cached by its name.
+    with service.scratch_file(f"{token_hex(16)}.parquet") as path:
         with service.parquet.cursor(source.files, before.files) as cursor:
             file = write_wave_rows(
                 cursor,

@@ -7,11 +7,9 @@ the background. docs/COMPARISON.md defines the figures.
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, TypedDict
 
 from contract.declarations import Help
@@ -34,7 +32,7 @@ from sampling_engine.sample_table import shown_columns
 from service.errors import TimedOut
 from service.sampling_parameters import recorded_rounds
 from service.service import Service
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from service.tables.sample_design import SampleDesign
 from service.tables.sample_weights import (
     WHOLE_ROWS,
@@ -131,7 +129,7 @@ def compare_sample(
     """
     results = (job.output_summary or {})["rounds"]
     source = open_source(service, job)
-    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    sample = open_sample(service, job).files
     database = service.parquet_of("long")
     compared = _not_compared("No row was drawn, so there is nothing to compare.")
     if sample.row_count:
@@ -191,14 +189,14 @@ class _Comparison:
 
     def as_json(self) -> CheckedSample:
         base = self._reference(self.population)
-        with tempfile.TemporaryDirectory(dir=self.service.directory.scratch_dir) as folder:
+        with self.service.scratch_file("compared.parquet") as path:
             other = weighted_sample(
                 self.database,
                 self.sample,
                 self.source,
                 self.rounds,
                 self.design,
-                Path(folder) / "compared.parquet",
+                path,
                 progress_part(self._limited, BASE_READ, SAMPLE_READ),
             )
             size = math.inf if base.is_whole else float(base.table.row_count)

@@ -7,7 +7,6 @@ it is large. The result depends only on the tables' files and on the designs of 
 from __future__ import annotations
 
 import math
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -131,13 +130,13 @@ def comparison_of(
     found: CachedComparison | None = read_cached(path)
     if found is not None:
         return found
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+    with service.scratch_folder() as folder:
         first, base_facts = _compared_table(
             service,
             database,
             base,
             drawn[0],
-            Path(folder) / "base.parquet",
+            folder / "base.parquet",
             progress_part(on_progress, 0.0, BASE_READ),
         )
         second, other_facts = _compared_table(
@@ -145,7 +144,7 @@ def comparison_of(
             database,
             other,
             drawn[1],
-            Path(folder) / "other.parquet",
+            folder / "other.parquet",
             progress_part(on_progress, BASE_READ, OTHER_READ),
         )
         if first.is_sample != second.is_sample:

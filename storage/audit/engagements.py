@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from contract.answers import Hidden
 from contract.declarations import Help
@@ -24,7 +24,6 @@ from contract.words import (
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
-from storage.certificates.canonical_json import digest_of
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
@@ -371,7 +370,9 @@ class EngagementSample:
             return "No paper was issued since the approval."
         if (self.issued_at or "") < self.changed_at:
             return "The newest paper is older than the last change of the facts or the team."
-        if self.signed_sha256 is not None and self.evaluation_sha256 != self.signed_sha256:
+        if self.signed_sha256 is None and self.evaluation_sha256 is not None:
+            return "The newest paper has an evaluation, and the sign-off keeps none."
+        if self.evaluation_sha256 != self.signed_sha256:
             return "The newest paper has another evaluation than the one that was signed off."
         return None
 
@@ -380,27 +381,12 @@ class EngagementSample:
         return (self.issued_at or "") < (self.reviewed_at or "")
 
 
-def signed_sha256(text: str | None) -> str | None:
-    """Return the SHA-256 of the evaluation that a sign-off keeps; None: it keeps none."""
-    kept = json.loads(text or "{}")
-    return digest_of(kept) if kept else None
-
-
-def _sample(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **row,
-        "review_state": state_after(row["action"]),
-        "signed_sha256": signed_sha256(row["evaluation"]),
-    }
-
-
-_SAMPLES = Records(EngagementSample, is_deleted=bool)
+_SAMPLES = Records(EngagementSample, is_deleted=bool, review_state=state_after)
 
 
 def list_engagement_samples(tx: Transaction, engagement_id: int) -> list[EngagementSample]:
     """Return the samples of an engagement whose draws didn't fail, the first drawn first."""
-    rows = run(tx, "list_engagement_samples", engagement_id=engagement_id)
-    return [_SAMPLES.of(_sample(dict(row))) for row in rows]
+    return _SAMPLES.all(tx, "list_engagement_samples", engagement_id=engagement_id)
 
 
 @dataclass(frozen=True)
@@ -452,6 +438,15 @@ def require_unsealed(tx: Transaction, job_id: str) -> None:
         engagement.require_open()
 
 
+def require_unsealed_table(
+    tx: Transaction, dataset_id: int, commit_id: str, table_key: str
+) -> None:
+    """Raise EngagementSealed if a sample of a sealed engagement was drawn from a table."""
+    table = {"dataset_id": dataset_id, "commit_id": commit_id, "table_key": table_key}
+    for row in all_rows(tx, "engagements_of_table", **table):
+        get_engagement(tx, row["engagement_id"]).require_open()
+
+
 def assign_sample(tx: Transaction, engagement_id: int, job_id: str, clock: Clock) -> None:
     """Assign a sample to an engagement; the caller has checked that it is in none."""
     at = timestamp(clock())
@@ -466,11 +461,28 @@ def unassign_sample(tx: Transaction, engagement_id: int, job_id: str) -> None:
 
 
 def seal_engagement(
-    tx: Transaction, engagement_id: int, seal: str, sha256: str, user_id: int, clock: Clock
+    tx: Transaction, engagement_id: int, seal: str, sha256: str, user_id: int, at: str
 ) -> None:
-    """Keep the seal of an engagement."""
-    values = {"seal": seal, "seal_sha256": sha256, "sealed_by": user_id}
-    run(tx, "seal_engagement", id=engagement_id, **values, sealed_at=timestamp(clock()))
+    """Keep the seal of an engagement, which states its time, too."""
+    values = {"seal": seal, "seal_sha256": sha256, "sealed_by": user_id, "sealed_at": at}
+    run(tx, "seal_engagement", id=engagement_id, **values)
+
+
+@dataclass(frozen=True)
+class SealEntry:
+    """One sealing or unsealing of an engagement, by the audit trail."""
+
+    step: Annotated[Literal["sealed", "unsealed"], Help("What was done.")]
+    at: str
+    user_soeid: str
+    seal_sha256: Annotated[str | None, Help("The SHA-256 of the seal; null of `unsealed`.")]
+    reason: Annotated[str | None, Help("Why it was unsealed; null of `sealed`.")]
+
+
+def sealings_of(tx: Transaction, engagement_id: int, limit: int) -> list[SealEntry]:
+    """Return when an engagement was sealed and unsealed, the newest first."""
+    values = {"engagement_id": str(engagement_id), "limit": limit}
+    return Records(SealEntry).all(tx, "sealings_of_engagement", **values)
 
 
 def unseal_engagement(tx: Transaction, engagement_id: int) -> None:

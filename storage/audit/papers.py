@@ -6,21 +6,19 @@ Neither ever changes: later facts are a new entry, and a later paper has the nex
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from contract.answers import Hidden
 from contract.declarations import Help
 from contract.requests.papers import PaperFactsRequest
-from contract.words import ReviewState, state_after
+from contract.words import ReviewState
 from lazy_dataclasses import dataclass
-from storage.audit.engagements import signed_sha256
 from storage.audit.findings import require_open
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import Records, all_rows, json_text, run
+from storage.sqlite.queries import Records, json_text, run
 
 
 @dataclass(frozen=True)
@@ -102,25 +100,17 @@ class IssuedPaper:
     ]
 
 
-def list_issued_papers(tx: Transaction, job_id: str) -> list[IssuedPaper]:
-    """Return the issued papers of a sample, newest first."""
-    rows = all_rows(tx, "list_issued_papers", job_id=job_id)
-    if not rows:
-        return []
-    signed = (
-        signed_sha256(rows[0]["signed"]) if _is_signed(state_after(rows[0]["action"])) else None
-    )
-
-    def differs(row: sqlite3.Row) -> bool:
-        is_final = signed is not None and _is_signed(row["review_state"])
-        return is_final and row["evaluation_sha256"] != signed
-
-    papers = Records(IssuedPaper)
-    return [papers.of({**row, "has_other_evaluation": differs(row)}) for row in rows]
+_PAPERS = Records(IssuedPaper, has_other_evaluation=bool)
 
 
-def _is_signed(state: ReviewState) -> bool:
-    return state in ("signed_off", "approved")
+def list_issued_papers(tx: Transaction, job_id: str, limit: int = -1) -> list[IssuedPaper]:
+    """Return the issued papers of a sample, newest first; below 0 there is no limit."""
+    return _PAPERS.all(tx, "list_issued_papers", job_id=job_id, limit=limit)
+
+
+def newest_paper(tx: Transaction, job_id: str) -> IssuedPaper | None:
+    """Return the newest issued paper of a sample; None: there is none."""
+    return next(iter(list_issued_papers(tx, job_id, limit=1)), None)
 
 
 def insert_issued_paper(tx: Transaction, dataset_id: int, paper: Mapping[str, Any]) -> None:

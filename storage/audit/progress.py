@@ -42,20 +42,22 @@ _OF_MEMBER = (
 )
 """The samples of a user's open engagements; SQLite doesn't reorder a CROSS JOIN."""
 _SIGNED = (
-    "SELECT body ->> '$.evaluation_sha256' FROM ledger_entries AS entries"
-    " INDEXED BY ledger_entries_of_job"
-    " WHERE entries.dataset_id = jobs.dataset_id AND body ->> '$.job_id' = +jobs.id"
-    " AND kind = 'review' AND body ->> '$.step' = 'signed_off'"
-    " ORDER BY entries.number DESC LIMIT 1"
+    "SELECT kept_sha256(evaluation) FROM reviews"
+    " WHERE reviews.job_id = jobs.id AND action = 'signed_off' ORDER BY id DESC LIMIT 1"
 )
-"""The SHA-256 of the evaluation that the newest sign-off keeps; NULL: it keeps none.
-
-With ``+`` the id has no affinity, as the indexed expression.
-"""
+"""The SHA-256 of the evaluation that the newest sign-off keeps; NULL: it keeps none."""
+_CONTINUED = (
+    "last_action = '' AND EXISTS (SELECT 1 FROM jobs AS later"
+    " JOIN sample_progress AS progress ON progress.job_seq = later.seq"
+    " JOIN refs ON refs.dataset_id = later.dataset_id AND refs.commit_id = later.output_commit_id"
+    " WHERE later.output_summary ->> '$.continues.job_id' = sample_progress.job_id"
+    " AND progress.drawn > 0 AND progress.examined - progress.replaced >= progress.drawn)"
+)
+"""Samples whose findings came along to another one, of whose rows each has a finding."""
 _WAITING: Mapping[WaitingFor, str] = {
     "examination": "job_seq IN (SELECT job_seq FROM sample_progress"
     f" WHERE user_id = :user_id AND is_audit = 1 AND {_OPEN}"
-    f" UNION ALL {_OF_MEMBER} AND {_OPEN})",
+    f" UNION ALL {_OF_MEMBER} AND {_OPEN}) AND NOT ({_CONTINUED})",
     "review": f"last_action = 'submitted' AND {_NOT_PREPARED}",
     "approval": f"job_seq IN ({_OF_MEMBER} AND last_action = 'signed_off') AND {_NOT_PREPARED}"
     " AND NOT EXISTS (SELECT 1 FROM reviews WHERE reviews.job_id = sample_progress.job_id"
@@ -66,7 +68,7 @@ _WAITING: Mapping[WaitingFor, str] = {
     " WHERE others.job_id = jobs.id)"
     " AND issued_papers.review_state = 'approved' "
     " AND issued_at >= max(last_at, engagements.changed_at)"
-    f" AND evaluation_sha256 IS coalesce(({_SIGNED}), evaluation_sha256))",
+    f" AND evaluation_sha256 IS ({_SIGNED}))",
 }
 
 

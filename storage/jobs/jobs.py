@@ -108,6 +108,11 @@ class JobRecord:
         return None if ref is None else output_name_of(ref)
 
     @property
+    def shown_name(self) -> str:
+        """The name of the job's result, or the first digits of the job's id."""
+        return self.output_name or self.id[:8]
+
+    @property
     def purpose(self) -> Annotated[str | None, Help("The `commit_message` of the request.")]:
         """The purpose of the job's commit: its message; None for a job without a commit."""
         message: str | None = self.run_parameters.get("commit_message")

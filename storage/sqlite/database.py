@@ -7,6 +7,7 @@ transactions; a write returns when its commit is synced to disk, so that it surv
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import os
 import sqlite3
@@ -20,6 +21,7 @@ from typing import Any, Literal
 
 from domain_errors import DomainError, MachineFault
 from operating_system import sync_content
+from storage.certificates.canonical_json import digest_of
 from storage.errors import CannotOpenDatabase, DamagedDatabase
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
 from storage.sqlite.schema import migrate, require_known_schema
@@ -331,12 +333,19 @@ class Database:
         connection.row_factory = sqlite3.Row
         # lower() of SQLite knows A to Z alone.
         connection.create_function("casefold", 1, str.casefold, deterministic=True)
+        connection.create_function("kept_sha256", 1, _kept_sha256, deterministic=True)
         if not self._path.stat().st_size:  # auto_vacuum can be set only in an empty database
             connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
         # NORMAL syncs only at checkpoints; ``write`` syncs commits.
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
+
+
+def _kept_sha256(text: str | None) -> str | None:
+    """The SHA-256 of the evaluation that a sign-off keeps; None: it keeps none."""
+    kept = json.loads(text or "{}")
+    return digest_of(kept) if kept else None
 
 
 def cannot_open(path: Path, error: sqlite3.DatabaseError) -> DomainError:

@@ -266,6 +266,7 @@ MIGRATIONS: Sequence[str] = (
     DROP VIEW needed_files;
     {_created("needed_files")};
     """,
+    _created("jobs_of_continued"),
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change. What the first script creates is as in

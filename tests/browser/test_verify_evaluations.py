@@ -24,16 +24,19 @@ from tests.verifiers.test_evaluations import (
     EVALUATED,
     LATER,
     TAMPERINGS,
+    approved,
     by_a_cent,
     changed,
     conclude,
     flip,
     followed,
     load,
+    no_longer_evaluated,
     no_more_rules,
     of_figure,
     other_strata,
     plain,
+    predicate_of,
     recomputed,
     without_evaluation,
 )
@@ -89,6 +92,22 @@ def test_a_programme_without_rules_is_not_recomputed(page: Page) -> None:
     assert (report["accepted"], report["levels"]["E"]) == (True, "not checkable here")
 
 
+def test_without_an_evaluation_that_was_signed_it_isnt_checkable(page: Page) -> None:
+    files = changed(load("attributes"), no_longer_evaluated)
+    report = verify(page, files, allowKnownKey=True)
+    assert (report["accepted"], report["levels"]["E"]) == (True, "not checkable here")
+    signed = predicate_of(files)["review"]["steps"][-1]["conclusion"]
+    assert f"This conclusion was signed off: {signed}" in report["lines"][-1]["why"]
+
+
+def test_who_approved_is_said_and_is_another_person(page: Page) -> None:
+    report = verify(page, approved("us00003"), allowKnownKey=True)
+    assert report["accepted"], report["reason"]
+    whys = " ".join(line["why"] for line in report["lines"])
+    assert "us00003, who neither prepared nor signed off, approved at " in whys
+    assert code_of(page, approved("us00002")) == "evaluation_review"
+
+
 @pytest.mark.parametrize("name", TAMPERINGS)
 def test_tamperings_are_refused(page: Page, name: str) -> None:
     change, code = TAMPERINGS[name]
@@ -111,7 +130,7 @@ def test_other_strata_are_refused(page: Page, case: str) -> None:
 def test_another_choice_than_that_of_the_draw_is_refused(page: Page, name: str) -> None:
     case, change, _ = CHOICES[name]
     code = code_of(page, changed(load(case), change))
-    assert code in ("evaluation_figure", "evaluation_items", "unknown_member")
+    assert code in ("evaluation_figure", "evaluation_items", "unknown_member", "wrong_type")
 
 
 @pytest.mark.parametrize("case", ["stringer", "strata", "netted"])

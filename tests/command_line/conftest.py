@@ -42,6 +42,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 @pytest.fixture
+def serving(data_dir: Path) -> Iterator[LiveServer]:
+    """A server of the test's own, so that none of its commands starts one."""
+    with live_server(Settings(data_dir=data_dir, memory_mb=256, stop_grace_s=0)) as live:
+        yield live
+
+
+@pytest.fixture
 def table(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "sales 2024.csv", 700)
 

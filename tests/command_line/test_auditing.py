@@ -12,6 +12,8 @@ import pytest
 from command_line.auditing import _print_review
 from tests.command_line.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("serving")
+
 
 @pytest.fixture
 def sample(run: Run, table: Path) -> str:
@@ -54,7 +56,7 @@ def test_a_sample_is_examined_and_evaluated(run: Run, sample: str, tmp_path: Pat
         assert path.read_bytes().startswith(start)
 
 
-def test_samples_are_evaluated_together(run: Run, table: Path) -> None:
+def test_samples_are_evaluated_together(run: Run, table: Path, tmp_path: Path) -> None:
     run("import", str(table), "--dataset", "Sales")
     jobs = []
     for place, where in enumerate(("amount < 200", "amount >= 200")):
@@ -72,6 +74,17 @@ def test_samples_are_evaluated_together(run: Run, table: Path) -> None:
     assert [each["job_id"] for each in found["samples"]] == jobs
     refused = run("evaluate-together", jobs[0], jobs[0], code=1).stderr
     assert "is named twice" in refused
+    path, again = tmp_path / "paper.html", tmp_path / "again.html"
+    run("evaluate-together", *jobs, "--output", str(path), "--issue")
+    together = ("issued-papers", jobs[1], "--together")
+    listed = run(*together).stdout
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in listed
+    paper = str(json.loads(run(*together, "--json").stdout)["papers"][0]["id"])
+    run(*together, "--number", paper, "--output", str(again))
+    assert again.read_bytes() == path.read_bytes()
+    gone = run(*together, "--number", paper, "--withdraw", "not needed").stdout
+    assert gone == f"Withdrew paper {paper}.\n"
+    assert "not needed" in run(*together).stdout
 
 
 def test_the_list_of_findings_shows_amounts_with_two_places(run: Run, sample: str) -> None:

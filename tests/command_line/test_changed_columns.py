@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.command_line.conftest import Run
+
+pytestmark = pytest.mark.usefixtures("serving")
 
 WILL_REFUSE = "The import will be refused, since the same columns are required."
 SHOWN = (

@@ -14,6 +14,8 @@ import application.comparing
 import command_line.sampling
 from tests.command_line.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("serving")
+
 
 def test_a_file_is_imported_and_a_sample_drawn_and_written(
     run: Run, table: Path, tmp_path: Path

@@ -64,6 +64,7 @@ def test_the_walk_through_runs(
             if words[2:3] == ["create"] and person == "owner" and job:
                 assert "Notice: Engagement 1 has this number, too: E-7, ACME Ltd" in printed
             if words[1] == "sample":
+                assert "Part of engagement 1, ACME Ltd." in printed
                 samples = served.admin.get("/api/engagements/1/samples").json()["samples"]
                 job = samples[0]["job_id"]
     assert served.admin.get("/api/engagements/1").json()["state"] == "sealed"

@@ -9,6 +9,8 @@ import pytest
 
 from tests.command_line.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("serving")
+
 LEDGER = """Journal 2024;;;
 Company 12;;;
 Konto;Betrag;Datum;Text

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.command_line.conftest import Run
+
+pytestmark = pytest.mark.usefixtures("serving")
 
 
 def test_what_waits_and_the_samples_are_listed(run: Run, table: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.command_line.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("serving")
+
 
 @pytest.mark.usefixtures("created")
 def test_a_panel_is_created_drawn_shown_and_removed(run: Run, tmp_path: Path) -> None:

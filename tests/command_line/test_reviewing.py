@@ -11,6 +11,8 @@ import pytest
 
 from tests.command_line.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("serving")
+
 
 @pytest.fixture
 def sample(run: Run, table: Path) -> str:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.command_line.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("serving")
+
 
 @pytest.fixture
 def ledger(run: Run, tmp_path: Path) -> Path:

@@ -6,7 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.command_line.conftest import Run
+
+pytestmark = pytest.mark.usefixtures("serving")
 
 
 def test_a_root_is_built_and_proofs_are_written(run: Run, table: Path, tmp_path: Path) -> None:

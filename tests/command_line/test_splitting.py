@@ -13,6 +13,8 @@ from application.request_code.forms import ApiRequest
 from application.request_code.texts import request_code
 from tests.command_line.conftest import Run
 
+pytestmark = pytest.mark.usefixtures("serving")
+
 
 @pytest.fixture
 def items(run: Run, tmp_path: Path) -> str:

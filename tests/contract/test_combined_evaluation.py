@@ -422,3 +422,28 @@ def test_a_sample_signed_off_as_sequential_counts_as_it_was_drawn(
     refused = together(server, rows, other, kind="monetary_unit")
     problem = assert_problem(refused, 422, "invalid_findings")
     assert problem["errors"][0]["loc"] == ["body", "kind"]
+
+
+def test_the_rows_of_draws_by_audit_tests_are_named(server: LiveServer) -> None:
+    """What a test found and what it didn't are two samples that cover the table."""
+    dataset = server.new_dataset()
+    lines = [f"{row % 300},{row + 1}.00" for row in range(400)]
+    server.import_text(dataset, "\n".join(["n,amount", *lines]) + "\n")
+    path = f"/api/datasets/{dataset}/audit-tests/duplicates"
+    answer = server.admin.post(path, json={"columns": ["n"]})
+    assert answer.status_code == 200, answer.text
+    test = server.finished(answer.json()["job_id"])["id"]
+    jobs = []
+    for name in ("found_by", "not_found_by"):
+        draw = one("random", sample_size=60, seed=3)
+        jobs.append(drawn(server, dataset, draw, filters={name: [test]}))
+        examined(server, jobs[-1], *[{"outcome": "exception", "audit_value": "0"}] * 30)
+    found = together(server, *jobs, tolerable="50,000").json()
+    assert [each["rows"] for each in found["samples"]] == [
+        f"without 200 rows that audit test {test[:8]} did not find",
+        f"without 200 rows that audit test {test[:8]} found",
+    ]
+    assert found["uncovered_rows"] == 0
+    query = {"jobs": ",".join(jobs), "kind": "variables", "book_column": "amount"}
+    paper = server.admin.get(f"{PATH}/paper", params={**query, "language": "de"}).text
+    assert "ohne 200 Zeilen" in paper

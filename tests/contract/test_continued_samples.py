@@ -239,6 +239,27 @@ def test_other_samples_are_listed_with_their_results(server: LiveServer, dataset
     assert paper.index("2 exceptions in 30 rows") < paper.index("Findings by user")
 
 
+def test_the_list_has_a_signed_conclusion_in_a_word(server: LiveServer, dataset: int) -> None:
+    client, user = server.new_user("analyst")
+    grant = {"user_id": user["id"], "permission": "write"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=grant)
+    first = drawn(server, dataset, one("random", sample_size=30, seed=11))
+    examined(server, first, {"outcome": "exception"})
+    path = f"/api/sampling/jobs/{first}/review"
+    body = {"action": "submitted", "accept_missing": True, "note": "No cause"}
+    server.admin.post(path, json=body).raise_for_status()
+    evaluation = {"kind": "attributes", "confidence": 0.95, "tolerable": 0.05}
+    signed = client.post(path, json={"action": "signed_off", "evaluation": evaluation})
+    assert signed.status_code == 200, signed.text
+    second = drawn(server, dataset, one("random", sample_size=30, seed=13))
+    examined(server, second)
+    query = {"kind": "attributes", "tolerable": 0.5}
+    path = f"/api/sampling/jobs/{second}/working-paper"
+    paper = server.admin.get(path, params=query).text
+    assert "Share of exceptions: not supported" in paper
+    assert "enlarged now" not in paper
+
+
 def test_random_units_below_the_interval_continue(server: LiveServer, dataset: int) -> None:
     """As no row is always drawn, a larger draw begins with the rows of the smaller one."""
     draw = {"book_column": "amount", "selection": "random"}

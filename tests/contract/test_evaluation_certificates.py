@@ -102,7 +102,8 @@ def test_the_zip_file_has_all_that_a_verifier_needs(
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
         readme = archive.read("README.txt").decode()
-    assert {*verify_sample.FILES.values()} - {"sample.parquet", "proofs.json"} <= names
+    of_others = {"sample.parquet", "proofs.json", "seal.json"}
+    assert {*verify_sample.FILES.values()} - of_others <= names
     assert {"papers/paper-1.html", "verify.html", "verify_sample.py"} <= names
     assert "What isn't proved" in readme
     assert verify_sample.main([str(path)]) == 0

@@ -492,3 +492,20 @@ def test_pages_count_more_than_the_list_has_of_a_kind_to_99(server: LiveServer) 
 def test_the_documentation_names_every_kind() -> None:
     text = Path("docs/AUDIT.md").read_text(encoding="utf-8")
     assert [kind for kind in KINDS if f"| `{kind}` |" not in text] == []
+
+
+def test_a_sample_that_another_one_continues_waits_until_that_is_examined(team: Team) -> None:
+    first = team.draw()
+    team.enter(first, *["ok"] * SIZE)
+    assert waiting(team.preparer) == {"findings_to_submit": (SIZE, first)}
+    larger = team.draw(SIZE + 2)
+    assert [each["job_id"] for each in entries_of(team.preparer)] == [larger, first]
+    team.enter(larger, *["ok"] * (SIZE + 2))
+    assert waiting(team.preparer) == {"findings_to_submit": (SIZE + 2, larger)}
+    ref = next(
+        each["name"]
+        for each in team.preparer.get(f"/api/datasets/{team.dataset}/refs").json()["refs"]
+        if each["name"].startswith(f"smpl-{larger[:8]}")
+    )
+    assert team.preparer.delete(f"/api/datasets/{team.dataset}/refs/{ref}").is_success
+    assert waiting(team.preparer) == {"findings_to_submit": (SIZE, first)}

@@ -20,8 +20,10 @@ from estimation_engine.errors import InvalidCalculation
 from service.settings import Settings
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
+from tests.contract.test_found_by import run_test
 from tests.support.live_server import LiveServer, live_server
 from tests.verifiers.evaluation_cases import files_of
+from tests.verifiers.test_evaluations import predicate_of
 from tests.verifiers.test_verify_sample import verify
 from tests.web_ui.reader import Reader
 
@@ -167,6 +169,54 @@ def test_strata_and_monetary_units_are_read(served: LiveServer, dataset: int) ->
     assert by_stringer["programme"]["figures"]["upper_limit"] == limit
 
 
+def test_steps_of_monetary_units_are_strata(served: LiveServer, dataset: int) -> None:
+    """6.3.2: z·√(Σ BV_h²/n_h·s_h²), under its own title, paragraph and formula."""
+    money = {"book_column": "amount", "selection": "random", "sample_size": 40}
+    steps = [
+        {
+            **one("monetary_unit", **money, seed=seed),
+            "filters": {"expression": f"part {part}"},
+        }
+        for seed, part in ((1, "= 'a'"), (2, "<> 'a'"))
+    ]
+    job = examined(served, dataset, *steps)
+    own = evaluated(served, job, programme="eu-cohesion")["programme"]
+    assert (own["calculation"], own["paragraph"]) == ("monetary_units_stratified", "6.3.2")
+    assert own["evaluation"] == "Monetary units, stratified"
+    assert "Σ BV_h²/n_h·s_h²" in own["formula"]
+    sign_off(served, dataset, job, {"programme": "eu-cohesion"})
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+    assert any("figures of the audit programme" in line.text for line in report.lines)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        one("random", sample_size=40),
+        one("stratified", strata_columns=["part"], sizes={"a": "all", "b": "all"}),
+        one("monetary_unit", book_column="amount", interval=50),
+    ],
+    ids=["random", "strata", "monetary_units"],
+)
+def test_rows_that_are_all_examined_have_known_errors(
+    served: LiveServer, step: dict[str, Any]
+) -> None:
+    """Nothing is projected: 10 of 40 rows have an error of 1, and 10 of 0.5."""
+    dataset = served.new_dataset()
+    lines = [f"{'ab'[row % 2]},{100 + row}.00" for row in range(40)]
+    served.import_text(dataset, "\n".join(["part,amount", *lines]) + "\n")
+    job = examined(served, dataset, step)
+    found = evaluated(served, job, programme="eu-cohesion")
+    figures = found["programme"]["figures"]
+    assert [float(figures[name]) for name in ("known", "projected", "upper_limit")] == [15.0] * 3
+    assert (float(figures["precision"]), found["conclusion"]["is_tolerable"]) == (0.0, True)
+    assert found["programme"]["notes"][0].startswith("All units were examined")
+    sign_off(served, dataset, job, {"programme": "eu-cohesion"})
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+
+
 def test_strata_out_of_proportion_are_refused(served: LiveServer, dataset: int) -> None:
     """The guidance's precision of strata, z·N·s_w/√n, is that of proportional sizes."""
     step = one("stratified", strata_columns=["part"], sizes={"a": 60, "b": 20, "c": 20})
@@ -209,6 +259,7 @@ def test_own_file_over_api_page_and_command(
     page = reader.text(f"/jobs/{random_job}", tab="evaluation", programme="state-claims")
     assert sentence in page
     assert "Follows chapter 4" in page
+    assert 'href="/programmes"' in reader.page("/")
     assert "State claims" in reader.text("/programmes")
     assert "18,106.26" in reader.text("/programmes/state-claims")
     monkeypatch.setenv("JOBSVC_SERVER", served.url)
@@ -229,7 +280,7 @@ def test_refusals_name_their_field(served: LiveServer, dataset: int, random_job:
     for body, field, words in (
         ({"programme": "eu"}, "programme", "eu-cohesion"),
         ({"programme": "mus-standard"}, "programme", "no such evaluation"),
-        ({"programme": "eu-cohesion", "confidence": 0.95}, "confidence", "0.6, 0.7, 0.8, 0.9"),
+        ({"programme": "eu-cohesion", "confidence": 0.95}, "confidence", "60 %, 70 %, 80 %, 90 %"),
         ({"programme": "recovery", "sides": "one"}, "sides", "sets `sides` to two"),
         ({"programme": "eu-cohesion", "tolerable": 0.1}, "tolerable", "at most 0.02"),
         ({"programme": "eu-cohesion", "tolerable": 6_000}, "tolerable", "At most 2 %"),
@@ -287,6 +338,73 @@ def test_verifiers_recompute_what_a_programme_says(
     assert ("checked", f"the figures of the audit programme ({given['programme']})") in lines
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("state-claims", {}),
+        ("mus-standard", {"tolerable": "5%"}),
+        ("mus-standard", {"tolerable": "0.001%"}),
+    ],
+)
+def test_a_programme_whose_example_is_wrong_concludes_nothing(
+    served: LiveServer, dataset: int, folder: Path, name: str, given: dict[str, Any]
+) -> None:
+    """Its rule is stated with the doubt, whatever the verdict is; both are recomputed."""
+    text = OWN if name == "state-claims" else (BUILTIN / f"{name}.toml").read_text("utf-8")
+    file = folder / "wrong.toml"
+    for right, wrong in (("19_888", "19_777"), ("size = 93", "size = 94")):
+        text = text.replace(right, wrong)
+    text = text.replace(f'name = "{name}"', 'name = "wrong"')
+    file.write_text(text, encoding="utf-8")
+    step = {"state-claims": one("random", sample_size=60, seed=41)}.get(
+        name, one("monetary_unit", sample_size=60, seed=42, book_column="amount")
+    )
+    job = examined(served, dataset, step)
+    conclusion = evaluated(served, job, programme="wrong", **given)["conclusion"]
+    assert conclusion["is_tolerable"] is None
+    assert re.match(
+        r"No conclusion\. Of the programme wrong, 1 of \d worked .* By its rule alone: The ",
+        conclusion["sentence"],
+    )
+    sign_off(served, dataset, job, {"programme": "wrong", **given})
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+    assert any("figures of the audit programme (wrong)" in line.text for line in report.lines)
+    file.unlink()
+
+
+def test_the_conclusion_names_the_audit_test_of_its_rows(served: LiveServer) -> None:
+    """By a programme and without one, in the words that both verifiers compute."""
+    dataset = served.new_dataset()
+    lines = [f"{row % 400},{100 + row % 7}.00" for row in range(ROWS)]
+    served.import_text(dataset, "\n".join(["part,amount", *lines]) + "\n")
+    found_by = run_test(served, dataset, columns=["part"])["id"]
+    filters = {"found_by": [found_by], "expression": "amount > 100"}
+    step = {**one("random", sample_size=60, seed=9), "filters": filters}
+    job = examined(served, dataset, step)
+    scope = f"amount > 100 and the filter found_by (audit test {found_by[:8]})"
+    for given in ({"programme": "eu-cohesion"}, {"kind": "attributes", "tolerable": 0.6}):
+        found = evaluated(served, job, **given)
+        assert found["scope"] == scope
+        assert found["conclusion"]["sentence"].endswith(f"rows that pass {scope} alone.")
+    sign_off(served, dataset, job, {"programme": "eu-cohesion"})
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+
+
+def test_a_formula_names_its_assumption_and_negative_amounts(served: LiveServer) -> None:
+    """Custom isn't all: the limits are normal. Amounts below 0 lower what is tolerable."""
+    dataset = served.new_dataset()
+    lines = [f"{-900 if row % 2 else 1000}.00" for row in range(ROWS)]
+    served.import_text(dataset, "\n".join(["amount", *lines]) + "\n")
+    job = examined(served, dataset, one("random", sample_size=60, seed=3))
+    found = evaluated(served, job, programme="eu-cohesion")
+    assert "not certified" in found["assurance"]["sentence"]
+    assert "nearly normally distributed" in found["assurance"]["sentence"]
+    caveat = next(each for each in found["caveats"] if "examined rows have book values" in each)
+    assert caveat.endswith("Draw the positive ones apart.")
+
+
 def test_a_changed_file_is_noticed_after_the_sign_off(
     served: LiveServer, dataset: int, folder: Path
 ) -> None:
@@ -304,6 +422,7 @@ def test_a_changed_file_is_noticed_after_the_sign_off(
     (line,) = [each for each in report.lines if "audit programme (changing)" in each.text]
     assert (line.status, line.text[:11]) == ("checked", "the figures")
     assert any(kept["programme"]["sha256"] in each.text for each in report.lines)
+    issued = served.admin.get(f"/api/sampling/jobs/{job}/evaluation-certificate").json()["payload"]
     name.write_text(text + "# changed\n", encoding="utf-8")
     assert (
         "another version of the programme changing"
@@ -313,6 +432,15 @@ def test_a_changed_file_is_noticed_after_the_sign_off(
     gone = evaluated(served, job)
     assert gone["programme"] is None
     assert gone["signed"]["difference"].startswith("Signed off: programme changing")
+    kept = served.admin.get(f"/api/sampling/jobs/{job}/evaluation-certificate").json()["payload"]
+    assert kept == issued
+    served.admin.post(f"/api/sampling/jobs/{job}/papers", json={}).raise_for_status()
+    files = files_of(served, dataset, job)
+    report = verify(files)
+    assert not report.refusals, [line.text for line in report.refusals]
+    later = predicate_of(files)
+    assert (later["issue"], later["result"]) == (2, None)
+    assert later["not_evaluated"].startswith("Signed off: programme changing")
 
 
 def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
@@ -335,7 +463,7 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
     few = {**goal, "deviation": 5}
     found = served.admin.post(path, json={"design": one("random"), "programme": few}).json()
     assert (found["sample_size"], found["programme"]["unrounded"] < 29) == (30, True)
-    assert "The size is 30, as the programme's evaluation refuses fewer rows" in found["notes"][0]
+    assert "30, as the programme's evaluation refuses a smaller one." in found["notes"][0]
     many = {**goal, "deviation": 600}
     found = served.admin.post(path, json={"design": one("random"), "programme": many}).json()
     assert found["sample_size"] == ROWS
@@ -360,6 +488,29 @@ def test_sizes_by_a_programme(served: LiveServer, dataset: int) -> None:
         assert field in answer.json()["errors"][0]["loc"]
 
 
+def test_a_planned_size_of_monetary_units_is_evaluated(served: LiveServer) -> None:
+    """30 units of 40 equal rows are in fewer rows; the least of the guidance counts units."""
+    dataset = served.new_dataset()
+    served.import_text(dataset, "\n".join(["amount", *["100.00"] * 40]) + "\n")
+    goal = {"name": "eu-cohesion", "deviation": 0.001, "expected": 0}
+    design = one("monetary_unit", book_column="amount", seed=1)
+    path = f"/api/sampling/datasets/{dataset}/size"
+    found = served.admin.post(path, json={"design": design, "programme": goal}).json()
+    assert found["sample_size"] == 30
+    job = examined(served, dataset, found["round"])
+    result = evaluated(served, job, programme="eu-cohesion")
+    assert result["units"] == 30
+    drawn = served.admin.get(f"/api/jobs/{job}").json()["output_summary"]
+    assert drawn["total_sampled"] < 30
+    few = examined(served, dataset, one("monetary_unit", book_column="amount", sample_size=29))
+    asked = {"programme": "eu-cohesion"}
+    answer = served.admin.post(f"/api/sampling/jobs/{few}/evaluation", json=asked)
+    assert "The sample has 29 units." in assert_problem(answer, 422, "invalid_findings")["detail"]
+    sign_off(served, dataset, job, asked)
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
+
+
 def test_sizes_of_monetary_units_by_poisson_factors(served: LiveServer, dataset: int) -> None:
     """AICPA's table C-1: 93 units for 5 % with 1 % expected, and 60 with none."""
     path = f"/api/sampling/datasets/{dataset}/size"
@@ -370,7 +521,11 @@ def test_sizes_of_monetary_units_by_poisson_factors(served: LiveServer, dataset:
         assert found["sample_size"] == found["round"]["parameters"]["sample_size"] == size
         assert found["programme"]["paragraph"] == "AICPA, Audit Sampling, table C-1"
     job = examined(served, dataset, found["round"])
-    result = evaluated(served, job, programme="mus-standard", tolerable=0.05)
+    run = served.admin.get(f"/api/jobs/{job}").json()["run_parameters"]
+    goal = {"materiality": 0.05, "expected": 0, "confidence": 0.95, "likelihood": "poisson"}
+    assert run["rounds"][0]["goal"] == goal
+    result = evaluated(served, job, programme="mus-standard")
+    assert (result["programme"]["verdict"] is None, result["departure"]) == (False, None)
     assert result["programme"]["name"] == "mus-standard"
     refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({"materiality": None}, "materiality"),
@@ -479,7 +634,13 @@ def test_small_strata_are_drawn_and_evaluated(served: LiveServer) -> None:
         ("confidence = 0.8", "confidence = 1.8", "confidence: 1.8 is out of bounds"),
         ('title = "State claims"', 'titel = "State"', 'titel: Unknown. Did you mean "title"'),
         ('about = "Recovery', '# "', "about: Missing"),
-        ("{lower_limit} is claimed", "{lower} is claimed", "conclusions.statement: Did you mean"),
+        (
+            "{lower_limit} is claimed",
+            "{lower} is claimed",
+            "conclusions.statement: The figure {lower} is unknown. Did you mean",
+        ),
+        ("{lower_limit} is", "{Größe} is", "The figure {Größe} is unknown. Available: book_value"),
+        ("tolerance = 1", "tolerance = 1e9", "examples[1].tolerance: 1e+09 is more than a tenth"),
         ('is claimed back."', 'is {0} claimed"', "Braces are for figures"),
         ('"expansion"', '"expansions"', 'examples[1].calculation: Did you mean "expansion"'),
         ("units = 676", "unit = 676", 'examples[1].inputs.unit: Did you mean "units"'),
@@ -602,6 +763,13 @@ def test_inputs_that_no_formula_can_take_are_refused(
         CALCULATIONS[calculation].compute({"confidence": 0.9, **inputs})
 
 
+def test_check_refuses_the_name_of_a_built_in_programme(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(OWN.replace('"state-claims"', '"recovery"'), encoding="utf-8")
+    done = CliRunner().invoke(command, ["programmes", "check", str(file)])
+    assert (done.exit_code, 'jobsvc is called "recovery"' in done.output) == (1, True)
+
+
 def test_check_prints_differences(tmp_path: Path) -> None:
     """Without a server; the exit code is 1 if a figure differs."""
     right, wrong = tmp_path / "right.toml", tmp_path / "wrong.toml"
@@ -649,6 +817,23 @@ def test_the_problem_of_an_example_names_its_field() -> None:
     found = checked_examples(read_programme(wrong.encode(), "own.toml"))
     (problem,) = (each.problem for each in found if each.problem)
     assert problem == "parts[1].taints: Give a number."
+
+
+@pytest.mark.parametrize("name", CALCULATIONS)
+def test_inputs_of_a_calculation_have_units(name: str) -> None:
+    done = CliRunner().invoke(command, ["programmes", "calculations", name])
+    assert done.exit_code == 0, done.output
+    assert " share " in done.output or " amount " in done.output or " units " in done.output
+    unknown = CliRunner().invoke(command, ["programmes", "calculations", f"{name}x"])
+    assert (unknown.exit_code, f'Did you mean "{name}"?' in unknown.output) == (1, True)
+
+
+def test_shown_examples_have_their_inputs(served: LiveServer) -> None:
+    (example,) = served.admin.get("/api/audit-programmes/state-claims").json()["examples"]
+    assert (example["inputs"]["units"], example["inputs"]["deviation"]) == (676, 15.13)
+    assert "deviation = 15.13" in Reader(served, "admin").text("/programmes/state-claims")
+    shown = served.admin.get("/api/audit-programmes/eu-cohesion").json()["examples"]
+    assert any("parts[1].units" in each["inputs"] for each in shown)
 
 
 def test_members_of_lists_are_listed_and_documented() -> None:

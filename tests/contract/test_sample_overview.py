@@ -7,6 +7,8 @@ import pytest
 
 from application.samples.overview import sample_overview
 from storage.jobs.jobs import get_job
+from tests.contract.test_comparisons import comparison_of
+from tests.contract.test_found_by import body_of
 from tests.support.live_server import LiveServer, finished
 
 
@@ -86,3 +88,17 @@ def test_the_coverage_is_of_the_rows_that_pass_the_filter(server: LiveServer) ->
     summary = client.get(f"/api/jobs/{job['id']}").json()["output_summary"]
     assert found.population == summary["rounds"][0]["eligible_rows"]
     assert found.amount == summary["rounds"][0]["amount"] != summary["amount"]
+
+
+def test_a_picture_is_not_of_a_column_of_documents(server: LiveServer) -> None:
+    """Bars of single documents say nothing of the others, of which a small table has most."""
+    dataset = server.new_dataset()
+    lines = [f"R-{row:04d}x,{'north' if row % 2 else 'south'}" for row in range(36)]
+    for columns, grouped_by in ((1, ""), (2, "region")):
+        texts = ["document,region", *lines]
+        rows = ("\t".join(line.split(",")[:columns]) for line in texts)
+        server.import_text(dataset, "\n".join(rows) + "\n")
+        job = server.draw(dataset, body_of(None, 12))["id"]
+        assert {each["name"] for each in comparison_of(server, job)["columns"]} >= {"document"}
+        with server.service.database.read() as tx:
+            assert sample_overview(server.service, get_job(tx, job)).grouped_by == grouped_by

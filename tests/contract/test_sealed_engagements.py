@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +92,10 @@ OTHER = {
 SEALED: dict[str, Do] = {
     **WRITING,
     "deletion": delete,
+    "balance": lambda scene, client: client.post(
+        f"/api/datasets/{scene.dataset}/reconciliations",
+        json={"column": "amount", "balance": "1.00", "reference": "account 1600"},
+    ),
     "client": lambda scene, client: client.patch(scene.path, json={"client_name": "Other"}),
 }
 
@@ -148,9 +154,35 @@ def test_an_engagement_without_samples_isnt_sealed(server: LiveServer) -> None:
     assert "no sample" in assert_problem(answer, 409, "engagement_not_ready")["detail"]
 
 
+def test_a_paper_with_an_evaluation_that_nobody_signed_lacks(server: LiveServer) -> None:
+    scene = EngagementScene(server)
+    step = {
+        "method": "weighted",
+        "parameters": {"sample_size": 4, "seed": 5, "weight_column": "id"},
+    }
+    drawn = server.draw(scene.dataset, {"rounds": [step]})
+    scene.done(delete(scene, scene.admin))
+    scene.sample = f"/api/sampling/jobs/{drawn['id']}"
+    scene.bring_to("approved")
+    scene.done(scene.issue("partner"))
+    assert lacking(scene) == []
+    partner = scene.people["partner"]
+    other = {"kind": "variables", "tolerable": "50%", "book_column": "amount"}
+    other |= {"format": "html", "estimator": "mean_per_unit"}
+    scene.done(partner.post(f"{scene.sample}/papers", json=other))
+    assert lacking(scene) == ["The newest paper has an evaluation, and the sign-off keeps none."]
+    (paper, _) = scene.done(partner.get(f"{scene.sample}/papers"))["papers"]
+    assert paper["has_other_evaluation"]
+    (entry,) = scene.done(partner.get("/api/inbox"))["entries"]
+    assert entry["kind"] == "papers_to_issue"
+    assert "another evaluation than the one that was signed off" in entry["text"]
+    assert_problem(partner.post(f"{scene.path}/seal"), 409, "engagement_not_ready")
+
+
 def test_the_ledger_has_the_digest_of_the_seal(sealed: EngagementScene) -> None:
     partner = sealed.people["partner"]
     seal = partner.get(f"{sealed.path}/seal")
+    assert seal.json()["sealed_at"] == partner.get(sealed.path).json()["sealed_at"]
     digest = hashlib.sha256(seal.content).hexdigest()
     assert seal.text == canonical_json(seal.json())
     assert digest == partner.get(sealed.path).json()["seal_sha256"]
@@ -163,6 +195,18 @@ def test_the_ledger_has_the_digest_of_the_seal(sealed: EngagementScene) -> None:
     assert [each["role"] for each in seal.json()["team"]] == [
         *("partner", "partner", "reviewer", "preparer")
     ]
+
+
+def test_the_evidence_has_the_seal_for_who_can_see_the_engagement(
+    sealed: EngagementScene,
+) -> None:
+    for name, due in (("partner", True), ("outsider", False)):
+        content = sealed.people[name].get(f"{sealed.sample}/evidence").content
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert ("seal.json" in archive.namelist()) is due
+            if due:
+                seal = sealed.people[name].get(f"{sealed.path}/seal").content
+                assert archive.read("seal.json") == seal
 
 
 @pytest.mark.parametrize("what", SEALED)
@@ -191,7 +235,12 @@ def test_another_person_unseals_with_a_reason(server: LiveServer) -> None:
     assert_problem(scene.people["reviewer"].post(path, json=body), 409, "conflict")
     entry = server.admin.get(f"/api/datasets/{scene.dataset}/ledger").json()["entries"][0]
     assert (entry["body"]["step"], entry["kind"]) == ("unsealed", "engagement")
-    scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
+    again = scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
+    history = again["sealings"]
+    assert [each["step"] for each in history] == ["sealed", "unsealed", "sealed"]
+    assert history[1]["reason"] == body["reason"]
+    assert history[0]["seal_sha256"] == again["seal_sha256"] != history[2]["seal_sha256"]
+    assert body["reason"] in page(scene, "partner")
 
 
 def test_a_deleted_sample_of_a_sealed_engagement_isnt_restored(server: LiveServer) -> None:
@@ -252,10 +301,17 @@ def test_a_seal_needs_papers_of_the_present_facts_and_team(server: LiveServer) -
     assert (facts["client_name"], facts["period_to"]) == ("Other Ltd", "2026-06-30")
 
 
-def page(scene: EngagementScene, name: str) -> str:
+def test_the_page_of_a_sample_names_its_engagement(sealed: EngagementScene) -> None:
+    path = f"/jobs/{sealed.sample.rpartition('/')[2]}"
+    assert f"Part of engagement {sealed.id}, " in page(sealed, "partner", path)
+    assert "Part of engagement" not in page(sealed, "outsider", path)
+
+
+def page(scene: EngagementScene, name: str, path: str | None = None) -> str:
     secret = scene.people[name].headers["Authorization"].removeprefix("Bearer ")
     cookie = {"Cookie": f"{COOKIE}={secret}"}
-    answer = scene.server.client(None).get(f"/engagements/{scene.id}", headers=cookie)
+    place = path or f"/engagements/{scene.id}"
+    answer = scene.server.client(None).get(place, headers=cookie)
     assert answer.status_code == 200
     return answer.text
 

@@ -159,6 +159,7 @@ def test_a_database_of_version_15_gets_the_new_column(tmp_path: Path, clock: Clo
         old.execute("ALTER TABLE tokens DROP COLUMN last_used_at")
         old.execute("ALTER TABLE datasets DROP COLUMN require_columns")
         old.execute("DROP INDEX jobs_of_panel")
+        old.execute("DROP INDEX jobs_of_continued")
         old.execute("DROP INDEX commits_of_author")
         old.execute("ALTER TABLE schedules DROP COLUMN source")
         of_contracts = ("data_contracts", "kept_apart", "schedule_runs")

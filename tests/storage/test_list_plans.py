@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from contract.jobs import RUN_TYPES
+from storage.audit.engagements import unhide_engagement
 from storage.audit.findings import newest_readings, readings_of_row
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Database, Transaction
@@ -62,6 +63,14 @@ def test_the_readings_of_a_row_are_found_without_those_of_others(database: Datab
             newest_readings(tx, "a", after_id=1)
         assert any("findings USING INTEGER PRIMARY KEY (rowid>?)" in step for step in steps), steps
         assert any("(job_id=? AND row_id=?)" in step for step in steps), steps
+
+
+def test_restored_samples_are_found_by_their_jobs(database: Database) -> None:
+    with database.write() as tx:
+        with plans(tx) as steps:
+            unhide_engagement(tx, 1)
+        (found,) = (step for step in steps if re.match(r"S\w+ sample_progress", step))
+        assert "(job_id=?)" in found, steps
 
 
 # A prune reads everything once. A new user has no jobs yet: the step is planned and never taken.

@@ -17,7 +17,7 @@ from storage.jobs.jobs import get_job, jobs_by_seq
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
-from storage.sqlite.schema import NEWEST_VERSION, PROGRESS_TRIGGERS
+from storage.sqlite.schema import MIGRATIONS, OLDEST_VERSION, PROGRESS_TRIGGERS
 
 AT = "2025-07-07T00:00:00.000000+00:00"
 COMMIT = "c" * 64
@@ -207,7 +207,9 @@ def test_an_older_database_gets_the_same_counts(tmp_path: Path, clock: Clock) ->
         for table in ("hidden_engagements", "combined_paper_samples", "combined_papers"):
             old.execute(f"DROP TABLE {table}")
         old.execute("DROP INDEX engagements_of_number")
-        old.execute(f"PRAGMA user_version = {NEWEST_VERSION - 3}")
+        old.execute("DROP INDEX jobs_of_continued")
+        scripts = ["CREATE TABLE sample_progress" in script for script in MIGRATIONS]
+        old.execute(f"PRAGMA user_version = {OLDEST_VERSION + scripts.index(True)}")
     migrated = Database(tmp_path / "old")
     with migrated.read() as tx:
         assert [tuple(row) for row in tx.execute("SELECT * FROM sample_progress")] == before

@@ -217,6 +217,9 @@ CASES: Mapping[str, Case] = {
         of("monetary_unit", programme="eu-cohesion", confidence=0.8),
         {1: 0.9, 7: 0.95},
     ),
+    "programme_conservative": Case(
+        (money(40),), of("monetary_unit", programme="eu-cohesion-conservative"), {1: 0.9, 7: 0.95}
+    ),
     "programme_statement": Case(
         (RANDOM,), of("variables", book_column="amount", programme="recovery"), MANY
     ),

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -27,6 +28,14 @@ OF_PROGRAMMES = ("name", "title", "sha256", "calculation", "limit", "verdict", "
 """Members of a programme's result that are recomputed, or those of the request."""
 CLAIMED_LINES = ("attributes", "two_stage", "variables")
 """Kinds whose arithmetic repeats other figures, and is claimed."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _each_signature_once() -> Iterator[None]:
+    """Verify a signature once: most changes leave that of the draw's certificate as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify_sample, "ed25519_valid", cache(verify_sample.ed25519_valid))
+        yield
 
 
 def load(case: str) -> tamperings.Files:
@@ -274,7 +283,27 @@ CHOICES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     ),
     "negative_error": ("clusters", of_result(standard_error="-1000.00"), "is negative"),
     "member_of_result": ("stringer", of_result(extra=1), "result.extra"),
-    "member_of_request": ("stringer", lambda p: p["request"].update(extra=1), "request.extra"),
+    "member_of_request": (
+        "stringer",
+        lambda p: p["request"].update(extra=1),
+        "request has the unknown member 'extra'",
+    ),
+    "another_book_column": (
+        "difference",
+        lambda p: p["request"].update(book_column="balance"),
+        "isn't the requested one",
+    ),
+    "no_book_column": (
+        "difference",
+        lambda p: p["request"].update(book_column=1.5),
+        "request.book_column isn't",
+    ),
+    "lonely_stratum": (
+        "strata",
+        lambda p: p["request"].update(lonely_stratum="x"),
+        "request.lonely_stratum isn't",
+    ),
+    "zero_for_null": ("stringer", lambda p: p["request"].update(bound=0), "request.bound isn't"),
     "attribute_twice": ("attributes", attribute_twice, "listed twice"),
     "a_row_is_left": ("attributes", not_applicable, "though 340 rows are left"),
     "a_row_of_the_stratum_is_left": ("strata", not_applicable, "rows are left"),
@@ -455,6 +484,40 @@ TAMPERINGS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "other_tolerable": (lambda p: p["request"].update(tolerable="0.2"), "evaluation_conclusion"),
     "other_likelihood": (lambda p: p["request"].update(likelihood="poisson"), "evaluation_figure"),
     "no_result": (lambda p: p.update(result=None), "evaluation_conclusion"),
+    "a_reason_beside_a_result": (lambda p: p.update(not_evaluated="x"), "evaluation_conclusion"),
+    "submitted_with_a_conclusion": (
+        of_steps(lambda steps: steps[0].update(conclusion="All is well.")),
+        "evaluation_review",
+    ),
+    "signed_by_who_submitted": (
+        of_steps(lambda steps: steps[0].update(by=steps[1]["by"])),
+        "evaluation_review",
+    ),
+    "signed_by_who_attached": (
+        lambda p: p["attachments"][0].update(by="us00002"),
+        "evaluation_review",
+    ),
+    "signed_by_who_concluded": (
+        lambda p: p["auditors_conclusion"].update(by="us00002"),
+        "evaluation_review",
+    ),
+    "attached_to_no_row": (
+        lambda p: p["attachments"][0].update(row=99_999_999),
+        "evaluation_attachment",
+    ),
+    "a_line_without_a_value": (
+        lambda p: p["result"]["arithmetic"][0].update(value=None),
+        "wrong_type",
+    ),
+    "a_line_without_a_name": (
+        lambda p: p["result"]["arithmetic"][0].update(name=None),
+        "wrong_type",
+    ),
+    "no_status_of_assurance": (
+        lambda p: p["result"]["assurance"].update(status=None),
+        "wrong_type",
+    ),
+    "a_number_as_departure": (lambda p: p["result"].update(departure=1.5), "wrong_type"),
 }
 
 
@@ -462,6 +525,42 @@ TAMPERINGS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 def test_a_tampering_is_refused(name: str) -> None:
     change, code = TAMPERINGS[name]
     assert code in codes(changed(load("attributes"), change))
+
+
+def approved(by: str) -> tamperings.Files:
+    """The files of a sample whose findings were approved, too."""
+    step = {"action": "approved", "by": by, "conclusion": None}
+
+    def change(predicate: dict[str, Any]) -> None:
+        review = predicate["review"]
+        review["steps"].append({**review["steps"][-1], **step})
+        review["state"] = "approved"
+
+    return changed(plain("attributes"), change)
+
+
+def test_who_approved_is_said_and_is_another_person() -> None:
+    report = verify(approved("us00003"))
+    assert not report.refusals
+    texts = [line.text for line in report.lines if line.status == "checked"]
+    assert any("who approved neither prepared nor signed off: us00003, " in t for t in texts)
+    assert codes(approved("us00002")) == ["evaluation_review"]
+    assert codes(approved("admin00")) == ["evaluation_review"]
+
+
+def no_longer_evaluated(predicate: dict[str, Any]) -> None:
+    predicate.update(result=None, not_evaluated="The programme is gone.")
+
+
+def test_without_an_evaluation_that_was_signed_it_isnt_checkable() -> None:
+    files = changed(load("attributes"), no_longer_evaluated)
+    signed = predicate_of(files)["review"]["steps"][-1]["conclusion"]
+    report = verify(files)
+    assert not report.refusals
+    (line,) = [each for each in report.lines if "there is no evaluation" in each.text]
+    assert line.status == "not checkable here"
+    said = f"The programme is gone. This conclusion was signed off: {signed}"
+    assert line.text == f"there is no evaluation: {said}"
 
 
 def test_a_sign_off_without_a_conclusion_is_claimed_without_a_ledger() -> None:
@@ -670,6 +769,11 @@ BY_PROGRAMMES: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     "without_doubts": ("programme_withheld", without_doubts, "evaluation_conclusion"),
     "against_the_kind": ("programme_money", without_doubts, "evaluation_conclusion"),
     "unknown_rule": ("programme_money", rule(more=1), "unknown_member"),
+    "concludes_by_a_wrong_example": (
+        "programme_tolerable",
+        rule(not_reproduced=1),
+        "evaluation_conclusion",
+    ),
 }
 """Changes of what a programme says, with their case and code."""
 

@@ -19,6 +19,7 @@ from application.estimation.changed_values import changed_values
 from application.estimation.figures import PlainEstimate
 from application.estimation.value_sources import TABLE, estimated_columns
 from contract.column_lists import text_of_names
+from contract.declarations import copied
 from contract.fields import USUAL_CONFIDENCES
 from contract.requests.change import ChangedValuesRequest, ChangeRequest
 from contract.words import STATISTICS
@@ -93,22 +94,13 @@ def _refusal(fields: Sequence[FormField], error: DomainError) -> Values:
 def _change(
     found: JobRecord, first: JobRecord, second: JobRecord, chosen: Values, shared: Values
 ) -> Values:
-    asked = estimates_asked(chosen)
-    body = ChangeRequest(
-        with_job=second.id,
-        statistics=asked.statistics,
-        by=asked.by,
-        filters=asked.filters,
-        confidence=asked.confidence,
-        interval=asked.interval,
-        variance=asked.variance,
-        **{name: value for name, value in shared.items() if name != "columns"},
-    )
+    own = {name: value for name, value in shared.items() if name != "columns"}
+    body = copied(ChangeRequest, estimates_asked(chosen), with_job=second.id, **own)
     with caller().reading():
         answer = change_of(service(), first, second, body)
     for job in (first, second):
         audit_sample(job, "change")
-    shown = sample_name(first), sample_name(second)
+    shown = first.shown_name, second.shown_name
     single = None
     if len(answer.figures) == 1 and not chosen["by"]:
         figure = answer.figures[0]
@@ -174,12 +166,7 @@ def _others(found: JobRecord) -> list[tuple[str, str]]:
     with service().database.read() as tx:
         jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_SAMPLES)
     return [
-        (job.id, sample_name(job))
+        (job.id, job.shown_name)
         for job in jobs
         if job.id != found.id and not recorded_parts(job.run_parameters)
     ]
-
-
-def sample_name(job: JobRecord) -> str:
-    """The name of a sample, or the first digits of its job's id."""
-    return job.output_name or job.id[:8]

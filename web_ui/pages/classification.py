@@ -31,6 +31,7 @@ from application.estimation.value_sources import (
     estimated_columns,
     value_source,
 )
+from contract.declarations import copied
 from contract.fields import USUAL_CONFIDENCES
 from contract.requests.classification import ClassificationRequest
 from contract.requests.estimate import CalibrateRequest, EstimatesRequest, StatisticRequest
@@ -139,13 +140,10 @@ def _with_and_without_judge(
     truth = next(each for each in columns if each.name == asked.truth)
     if not asked.positive and not truth.is_number:
         value = True
-    body = EstimatesRequest(
+    body = copied(
+        EstimatesRequest,
+        asked,
         statistics=(StatisticRequest(statistic="proportion", column=asked.truth, value=value),),
-        by=asked.by,
-        filters=asked.filters,
-        confidence=asked.confidence,
-        values=asked.values,
-        book_column=asked.book_column,
         calibrate=CalibrateRequest(method="judge", columns=(asked.flagged,)),
     )
     try:

@@ -33,7 +33,7 @@ from parquet_tables.quoting import shown_identifier
 from sampling_engine import METHOD_CLASSES
 from service.sampling_parameters import stated_rounds
 from service.sql_queries import DATA, FUNCTIONS
-from service.tables.open_tables import PRIMARY, open_commit, open_table
+from service.tables.open_tables import PRIMARY, OpenTable, open_commit, open_table
 from service.tables.reports import ProfileJson, cached_profile, profile_of
 from storage.accounts.datasets import DatasetRecord, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
@@ -245,20 +245,23 @@ class NextSteps:
 
 def _next_steps(context: Values) -> NextSteps | None:
     """What follows an import; None if the version before lacks the table."""
-    commit: Commit = context["commit"]
-    dataset_id, parent_id, key = (
-        context["dataset"].id,
-        commit.manifest.parent_id,
-        context["table_key"],
-    )
+    base = _table_before(context)
+    if base is None:
+        return None
+    dataset_id, key = context["dataset"].id, context["table_key"]
+    with service().database.read() as tx:
+        panels = [one for one in list_panels(tx, dataset_id) if one.table_key == key]
+        declared = row_key_of(tx, dataset_id, key)
+        source_ref = name_of_commit(tx, dataset_id, context["commit"].id)
+    return NextSteps(panels, source_ref, base.commit_id, declared)
+
+
+def _table_before(context: Values) -> OpenTable | None:
+    """The shown table in the version before; None if that lacks the table."""
+    parent_id = context["commit"].manifest.parent_id
     with suppress(DomainError):
         if parent_id is not None:
-            base = open_table(service(), dataset_id, parent_id, key)
-            with service().database.read() as tx:
-                panels = [one for one in list_panels(tx, dataset_id) if one.table_key == key]
-                declared = row_key_of(tx, dataset_id, key)
-                source_ref = name_of_commit(tx, dataset_id, commit.id)
-            return NextSteps(panels, source_ref, base.commit_id, declared)
+            return open_table(service(), context["dataset"].id, parent_id, context["table_key"])
     return None
 
 
@@ -274,18 +277,12 @@ def _imported(context: Values) -> JobRecord | None:
 
 def _changes_link(context: Values) -> str | None:
     """The changes of the shown table since the version before, if that has the table, too."""
-    commit: Commit = context["commit"]
-    dataset_id, parent_id, key = (
-        context["dataset"].id,
-        commit.manifest.parent_id,
-        context["table_key"],
-    )
-    with suppress(DomainError):
-        if parent_id is not None:
-            open_table(service(), dataset_id, parent_id, key)
-            versions = {"from": parent_id, "from_table": key, "to": commit.id, "to_table": key}
-            return f"/datasets/{dataset_id}/changes?{urlencode(versions)}"
-    return None
+    base = _table_before(context)
+    if base is None:
+        return None
+    to = context["commit"].id
+    versions = {"from": base.commit_id, "from_table": base.key, "to": to, "to_table": base.key}
+    return f"/datasets/{context['dataset'].id}/changes?{urlencode(versions)}"
 
 
 def _profile(context: Values) -> Values:

@@ -188,11 +188,7 @@ def _samples(found: DatasetRecord) -> list[tuple[str, str]]:
 
 def _tests(found: DatasetRecord) -> list[tuple[str, str]]:
     """The newest audit tests that have a result, each with its name."""
-    return [
-        (job.id, job.output_name or job.id[:8])
-        for job in newest_tests(found.id)
-        if job.status == "completed"
-    ]
+    return [(job.id, job.shown_name) for job in newest_tests(found.id) if job.status == "completed"]
 
 
 def _copied_job(found: DatasetRecord) -> JobRecord | None:
@@ -216,7 +212,7 @@ def _comes_along(job: JobRecord) -> str | None:
         findings = newest_findings(tx, job.id)
     if not findings:
         return None
-    name, rows = job.output_name or job.id[:8], counted(len(findings), "row")
+    name, rows = job.shown_name, counted(len(findings), "row")
     if is_in_sequence(job.run_parameters["rounds"]):
         return (
             f"With the same seed, a larger size and the same data files, the findings about {rows} "

@@ -598,7 +598,7 @@ def _picture(
     name = chosen["statistic"]
     lines = [
         Interval(
-            ", ".join("Missing" if part is None else str(part) for part in each.group.values())
+            ", ".join(group_names(each.group))
             or (each.column if chosen["other"] and each.column else "All rows"),
             each.estimate,
             each.ci_low,

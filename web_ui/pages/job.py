@@ -11,7 +11,7 @@ from urllib.parse import quote
 from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.access import RowSource
+from application.access import RowSource, sample_source
 from application.audit.engagements import may_read
 from application.audit.findings import named_replacements
 from application.audit.review import may_undo_sign_offs, steps_of
@@ -44,8 +44,8 @@ from service.sampling_parameters import recorded_parts, seeded_rounds
 from service.tables.open_tables import (
     RESIDUAL,
     RESULT,
-    SAMPLE,
     OpenTable,
+    open_sample,
     open_source,
     open_table,
     output_of,
@@ -55,7 +55,7 @@ from service.tables.open_tables import (
 from service.tables.row_names import key_of_job
 from storage.accounts.datasets import get_dataset
 from storage.audit.engagements import engagement_of
-from storage.audit.papers import list_issued_papers
+from storage.audit.papers import newest_paper
 from storage.audit.reviewing import questions_of
 from storage.certificates.keys import list_public_keys
 from storage.certificates.ledger import draw_entry
@@ -133,7 +133,7 @@ def job(job_id: str) -> AnyResponse:
         may_undo = may_undo_sign_offs(tx, caller().user, dataset.level, [found.id])
         may_take = steps_of(tx, caller().user, dataset.level, found.id)
         engagement = engagement_of(tx, found.id)
-        papers = list_issued_papers(tx, found.id)
+        paper = newest_paper(tx, found.id)
         sees_it = engagement is not None and may_read(tx, caller().user, engagement)
     try:
         values = tabs[tab][1](found)
@@ -156,7 +156,7 @@ def job(job_id: str) -> AnyResponse:
         engagement=engagement,
         sees_engagement=sees_it,
         is_sealed=engagement is not None and engagement.is_closed,
-        newest_paper=next(iter(papers), None),
+        newest_paper=paper,
         is_open=found.status in ("pending", "running"),
         now=timestamp(service().clock()),
         **values,
@@ -266,7 +266,7 @@ def _source_label(found: JobRecord) -> str:
         version = version_of(found)
         made = job_with_output(tx, found.dataset_id, version)
         if made is not None and made.kind is kinds.AUDIT_TEST:
-            return f"audit test {made.output_name or made.id[:8]}"
+            return f"audit test {made.shown_name}"
         if name == version:
             return f"version {name[:12]}"
     return f"version {ref_label(name)}"
@@ -294,12 +294,12 @@ def _first_rows(found: JobRecord) -> Values | None:
     """The first rows of a sample; None if they can't be read."""
     try:
         with caller().reading():
-            table = open_table(service(), found.dataset_id, output_of(found), SAMPLE)
+            table = open_sample(service(), found)
             shown = table.files.columns[:MAX_FIRST_COLUMNS]
             rows = view_page(service(), table, None, shown, 0, FIRST_ROWS)
     except DomainError:
         return None
-    caller().audit_view(RowSource(found.dataset_id, table.commit_id, SAMPLE, found.id))
+    caller().audit_view(sample_source(found))
     return {"columns": shown, "rows": rows, "all_columns": len(table.files.columns)}
 
 

@@ -35,7 +35,7 @@ from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from presentation.content import Section
 from service.tables.drawn_rows import drawn_row_ids
-from service.tables.open_tables import SAMPLE, open_table, output_of
+from service.tables.open_tables import open_sample
 from service.tables.row_names import names_of_job
 from storage.audit.findings import Finding, RowReadings, list_findings
 from storage.audit.reviewing import NO_QUESTIONS, questions_of
@@ -111,7 +111,7 @@ def _form(found: JobRecord, asked: SampleQuestions) -> Values:
     """What the form for questions needs: the columns, and a row for the preview."""
     names = list(columns_by_name(service(), found))
     with caller().reading():
-        table = open_table(service(), found.dataset_id, output_of(found), SAMPLE)
+        table = open_sample(service(), found)
         columns = tuple(column for column in table.files.columns if column.name in names)
         rows = view_page(service(), table, None, columns, 0, 1)
         with service().database.read() as tx:

@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from application.access import RowSource
+from application.access import RowSource, sample_source
 from contract.column_lists import listed_names
 from contract.requests.tables import CurrentRowsRequest
 from domain_errors import DomainError
 from service.tables.chosen_keys import declared_key_of
 from service.tables.current_rows import current_rows
 from service.tables.drawn_rows import ROW_ID
-from service.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from service.tables.open_tables import open_sample, open_source
 from storage.jobs.jobs import JobRecord
 from storage.versions.refs import QUERY_PREFIX, SAMPLE_PREFIX, list_refs
 from web_ui.grids import download_links, grid_of
@@ -53,8 +53,8 @@ def _drawn(found: JobRecord) -> Values:
         return f"/jobs/{found.id}?{urlencode({'tab': 'why', 'row': row[ROW_ID]})}"
 
     with caller().reading():
-        table = open_table(service(), found.dataset_id, output_of(found), SAMPLE)
-        grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, SAMPLE, found.id))
+        table = open_sample(service(), found)
+        grid = grid_of(table, sample_source(found))
     has_id = any(column.name == ROW_ID for column in grid.selected)
     return {
         "grid": grid,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from flask import request, send_file
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.access import RowSource
+from application.access import sample_source
 from application.estimation.calibrating import MAX_COLUMNS, CalibrationFacts
 from application.estimation.estimates_sheet import figure, group_names
 from application.estimation.known_totals import census_of
@@ -39,7 +37,6 @@ from contract.requests.weights import WeightsRequest
 from contract.words import CALIBRATIONS, NONRESPONSE
 from domain_errors import DomainError
 from presentation.content import Estimated, Percent, Table
-from service.tables.open_tables import SAMPLE, output_of
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
 from web_ui.contract_forms import FormField, form_fields, read_form
@@ -261,15 +258,11 @@ def weights_file(job_id: str, kind: str) -> AnyResponse:
         audit_sample(found, "weights")
         return _file(text.encode(), "text/markdown", name)
     written = WEIGHTS_KINDS[kind]
-    with (
-        access().work_limits.downloads.piece(caller().user.id),
-        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
-    ):
-        path = Path(folder) / f"weights.{kind}"
+    downloads = access().work_limits.downloads
+    with downloads.piece(caller().user.id), service().scratch_file(f"weights.{kind}") as path:
         write_weights(service(), found, asked, census, path, written)
         file = path.open("rb")  # read while it is sent, after its name is gone
-    source = RowSource(found.dataset_id, output_of(found), SAMPLE, found.id)
-    caller().audit_read("rows_downloaded", source, format=kind, columns="weights")
+    caller().audit_read("rows_downloaded", sample_source(found), format=kind, columns="weights")
     answer = send_file(file, OCTETS, as_attachment=True, download_name=name)
     answer.headers["Cache-Control"] = "no-store"
     return answer

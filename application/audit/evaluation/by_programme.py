@@ -13,17 +13,20 @@ from decimal import Decimal
 from typing import Any
 
 from application.audit.evaluation.answer import Evaluated, PaperLine, ProgrammeResult
-from application.audit.evaluation.programme_inputs import inputs_of_sample
+from application.audit.evaluation.programme_inputs import examined_units, inputs_of_sample
 from application.audit.evaluation.request import ExaminedSample, SettledEvaluation
 from application.audit.evaluators import EVALUATORS
 from application.audit.programmes.applied import LOC, AppliedProgramme
 from application.audit.programmes.examples import programme_doubts
+from contract.answers import AtConfidence
+from contract.requests.evaluate import MONETARY_UNIT
 from contract.requests.programmes import ProgrammeEvaluation
 from domain_errors import FigureText, Sentence
 from estimation_engine.audit import Assurance, Conclusion
-from estimation_engine.audit.assurance import Status
+from estimation_engine.audit.assurance import VARIABLES, Status
 from estimation_engine.audit.calculations import CALCULATIONS, Calculation, is_figure
 from estimation_engine.audit.conclusion import confidence_text, scoped
+from estimation_engine.audit.guidance.projections import EqualInputs, MoneyInputs
 from estimation_engine.audit.guidance.quantities import verdict_of
 from estimation_engine.errors import InvalidCalculation, InvalidFindings
 from lazy_dataclasses import dataclass
@@ -45,14 +48,19 @@ UNDERSTATED = (
 OF_KIND = Sentence(
     "The conclusion is by the programme. The other figures are those of this kind of evaluation."
 )
-CALCULATED = "This limit is computed by a formula of {document}. {statement}"
+NOT_REPRODUCED = "No conclusion. {reason} By its rule alone: {concluded}"
+CALCULATED = "This limit is computed by a formula of {document}. {statement} {assumption}"
+NEGATIVE = (
+    "{rows} examined {rows|row has a book value|rows have book values} below 0, which lower the "
+    "book value and what is tolerable of it. The formula is for positive amounts: negative units "
+    "are a population of their own. Draw the positive ones apart."
+)
 
 
-@dataclass(frozen=True)
-class OfKind:
+@dataclass(frozen=True, kw_only=True)
+class OfKind(AtConfidence):
     """What a programme takes from the evaluation of its kind; amounts are decimal texts."""
 
-    confidence: float
     book_value: str
     tolerable: str | None
     conclusion: Conclusion | None
@@ -67,6 +75,7 @@ class ByProgramme:
     result: ProgrammeResult
     conclusion: Conclusion | None
     assurance: Assurance
+    caveats: Sequence[str]
 
 
 def by_programme(
@@ -82,15 +91,15 @@ def by_programme(
     chosen = request.programme
     assert chosen is not None  # noqa: S101 - the caller asks only with one
     rule = chosen.rule
-    require_rows(rule, len(sample.items))
+    require_units(rule, examined_units(sample, rule.kind))
     calculation = CALCULATIONS[rule.calculation] if rule.calculation else None
     own = OfKind(
-        request.confidence,
-        evaluated.figures["book_value"],
-        evaluated.figures.get("tolerable"),
-        evaluated.conclusion,
-        evaluated.assurance,
-        sample.scope,
+        confidence=request.confidence,
+        book_value=evaluated.figures["book_value"],
+        tolerable=evaluated.figures.get("tolerable"),
+        conclusion=evaluated.conclusion,
+        assurance=evaluated.assurance,
+        scope=sample.scope,
     )
     if calculation is None:
         figures = EVALUATORS[rule.kind].programme_figures(evaluated.figures)
@@ -104,7 +113,7 @@ def by_programme(
         assurance=found.assurance,
         conclusion=found.conclusion,
         programme=found.result,
-        caveats=[*evaluated.caveats, *programme_doubts(chosen.programme)],
+        caveats=[*evaluated.caveats, *found.caveats],
         notes=[*evaluated.notes, *([OF_KIND] if calculation else [])],
     )
 
@@ -125,7 +134,11 @@ def calculated(
     """
     found = _computed(calculation, inputs)
     figures = {name: value for name, value in vars(found).items() if is_figure(value)}
-    return concluded(chosen, own, figures, paragraph, calculation, found.notes)
+    result = concluded(chosen, own, figures, paragraph, calculation, found.notes)
+    negative = sum(each.negative for each in inputs.parts) if isinstance(inputs, EqualInputs) else 0
+    if not negative:
+        return result
+    return replace(result, caveats=[*result.caveats, Sentence(NEGATIVE, rows=negative)])
 
 
 def concluded(
@@ -157,22 +170,25 @@ def concluded(
         result,
         None if verdict is None else _conclusion(chosen, own, figures, verdict, places),
         own.assurance if calculation is None else _assurance(chosen, calculation, own.assurance),
+        programme_doubts(chosen.programme),
     )
 
 
-def require_rows(rule: ProgrammeEvaluation, rows: int) -> None:
-    """Refuse fewer examined rows than a rule needs.
+def require_units(rule: ProgrammeEvaluation, units: int) -> None:
+    """Refuse fewer examined rows, or monetary units, than a rule needs.
 
     Raises
     ------
     InvalidFindings
         There are fewer.
     """
-    if rule.least_rows is not None and rows < rule.least_rows:
+    if rule.least_rows is not None and units < rule.least_rows:
         raise InvalidFindings(
-            "{reason} The sample has {rows} {rows|row|rows}.",
+            "{reason} The sample has {units} {units|unit|units}."
+            if rule.kind == MONETARY_UNIT.name
+            else "{reason} The sample has {units} {units|row|rows}.",
             reason=rule.stops_below,
-            rows=rows,
+            units=units,
             loc=LOC,
         )
 
@@ -233,6 +249,10 @@ def _conclusion(
     template: str = getattr(chosen.programme.file.conclusions, verdict)
     is_tolerable = {"tolerable": True, "not_supported": False}.get(verdict)
     lower, of_kind = figures.get("lower_limit"), own.conclusion
+    withheld: dict[str, object]
+    for doubt in programme_doubts(chosen.programme):
+        withheld = {"concluded": Sentence(template, **parameters), "reason": doubt}
+        return Conclusion(None, *scoped(NOT_REPRODUCED, withheld, own.scope))
     if is_tolerable and lower is not None and lower < -known["tolerable"]:
         parameters["concluded"] = Sentence(template, **parameters)
         return Conclusion(None, *scoped(UNDERSTATED, parameters, own.scope))
@@ -246,6 +266,15 @@ def _conclusion(
 def _assurance(chosen: AppliedProgramme, calculation: Calculation, of_kind: Assurance) -> Assurance:
     """What holds up a limit of a calculation: custom, unless the sample itself is in doubt."""
     source = chosen.programme.file.source
+    if of_kind.status == "proved":
+        return of_kind  # all rows were examined
     status: Status = "can_fail" if of_kind.status == "can_fail" else "customary"
-    sentence = Sentence(CALCULATED, document=source.document, statement=source.statement)
+    # The kind of evaluation has a bound by units; these formulas are normal, as its limits of rows.
+    assumed = VARIABLES if calculation.inputs is MoneyInputs else of_kind
+    sentence = Sentence(
+        CALCULATED,
+        document=source.document,
+        statement=source.statement,
+        assumption=Sentence(assumed.sentence),
+    )
     return Assurance(status, sentence, calculation.source)

@@ -12,6 +12,8 @@ from application.audit.evaluation.request import ExaminedSample, SettledEvaluati
 from application.audit.evaluation.variables import audited_amounts
 from application.audit.items import book_column_of
 from application.audit.programmes.applied import LOC
+from contract.requests.evaluate import MONETARY_UNIT
+from estimation_engine.arrays import Floats
 from estimation_engine.audit import AuditedAmounts, AuditedItem
 from estimation_engine.audit.calculations import Calculation
 from estimation_engine.audit.guidance.projections import (
@@ -25,6 +27,17 @@ from estimation_engine.audit.guidance.projections import (
     money_part,
 )
 from estimation_engine.errors import InvalidFindings
+
+
+def examined_units(sample: ExaminedSample, kind: str) -> int:
+    """The units that ``least_rows`` counts: examined rows, or their selections by monetary units.
+
+    Rows that are always drawn, and those that don't apply, count once.
+    """
+    if kind != MONETARY_UNIT.name:
+        return len(sample.items)
+    items, _, _ = audited_units(sample)
+    return len(sample.items) + sum(each.hits - 1 for each in items if not each.is_take_all)
 
 
 def inputs_of_sample(
@@ -44,7 +57,7 @@ def inputs_of_sample(
     if calculation.inputs is EqualInputs:
         return _equal_inputs(sample, request, common, calculation.name.endswith("ratio"))
     if calculation.inputs is MoneyInputs:
-        return _money_inputs(sample, common)
+        return _money_inputs(sample, common, calculation.name)
     if calculation.inputs is ConservativeInputs:
         return _conservative_inputs(sample, common)
     raise AssertionError(f"{calculation.name} reads no sample")
@@ -62,6 +75,9 @@ def _equal_inputs(
             "The calculation is for one step of rows with equal probabilities, in each stratum.",
             loc=LOC,
         )
+    if not is_stratified and len(given.book) == given.rows:
+        whole = _known_rows(given.book, given.misstatements)
+        return EqualInputs(**common, parts=(), known=(whole,), book_value=given.total)
     if not is_stratified:
         part = equal_part(
             given.book, given.misstatements, units=given.rows, book_value=given.total, ratio=ratio
@@ -80,14 +96,7 @@ def _strata(given: AuditedAmounts, ratio: bool) -> tuple[list[EqualPart], list[K
         label, units = given.labels[inside[0]], int(design.group_rows[stratum])
         book, errors = given.book[inside], given.misstatements[inside]
         if len(inside) == units:
-            known.append(
-                KnownPart(
-                    label=label,
-                    units=units,
-                    book_value=float(book.sum()),
-                    errors=float(errors.sum()),
-                )
-            )
+            known.append(_known_rows(book, errors, label))
             continue
         if label not in given.stratum_totals:
             raise InvalidFindings(
@@ -100,6 +109,12 @@ def _strata(given: AuditedAmounts, ratio: bool) -> tuple[list[EqualPart], list[K
             equal_part(book, errors, units=units, book_value=value, ratio=ratio, label=label)
         )
     return parts, known
+
+
+def _known_rows(book: Floats, errors: Floats, label: str = "") -> KnownPart:
+    """Rows that were all examined."""
+    value, wrong = float(book.sum()), float(errors.sum())
+    return KnownPart(label=label, units=len(book), book_value=value, errors=wrong)
 
 
 def _positive_units(
@@ -116,12 +131,21 @@ def _positive_units(
     return items, strata
 
 
-def _money_inputs(sample: ExaminedSample, common: dict[str, Any]) -> MoneyInputs:
+def _money_inputs(sample: ExaminedSample, common: dict[str, Any], name: str) -> MoneyInputs:
     items, strata = _positive_units(sample)
+    if name == "monetary_units" and len(strata) > 1:
+        raise InvalidFindings(
+            "The calculation {name} is for one step. Several steps are strata: the programme can "
+            "have an evaluation of several `steps` by monetary_units_stratified.",
+            name=name,
+            loc=LOC,
+        )
     unit = 10.0 ** strata[0].decimals
     parts: list[MoneyPart] = []
     for number, each in enumerate(strata):
         chance = [item for item in items if item.stratum == number and not item.is_take_all]
+        if not chance and not each.sampled:
+            continue  # all rows were always drawn
         hits = [item.hits for item in chance]
         parts.append(
             money_part(

@@ -14,6 +14,7 @@ from application.audit.items import ExaminedItem
 from application.audit.programmes.applied import AppliedProgramme
 from application.audit.stages import stage_rule
 from application.audit.state import AuditState, drawn_row_ids
+from application.samples.facts import test_filters
 from contract.answers import AtConfidence
 from contract.declarations import Request
 from contract.requests.evaluate import KINDS
@@ -132,7 +133,12 @@ class ExaminedSample:
 
     @cached_property
     def scope(self) -> str | None:
-        """The filter that limits the conclusion; None if every row could be drawn."""
+        """The filters that limit the conclusion, with audit tests; None if there is none."""
+        parts = [*filter(None, [self._filter]), *test_filters(self.job.run_parameters)]
+        return Sentence.joined(parts, " and ") if parts else None
+
+    @property
+    def _filter(self) -> str | None:
         source = open_source(self.service, self.job)
         rounds = recorded_rounds(self.job.run_parameters, source.files)
         texts: dict[str, None] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from application.audit.programmes.catalogue import Library
 from application.audit.programmes.reading import Programme
-from contract.requests.programmes import ProgrammeEvaluation
+from contract.requests.programmes import STEPS, ProgrammeEvaluation
 from domain_errors import choices_sentence
 from estimation_engine.audit.conclusion import confidence_text
 from estimation_engine.errors import InvalidFindings
@@ -44,21 +44,25 @@ def applied(
         There is no such programme, or it has no evaluation for the sample.
     """
     programme = library.programme(name, *LOC)
-    methods = methods_of(job)
+    methods, rounds = methods_of(job), len(job.run_parameters["rounds"])
+    steps = "several" if rounds > 1 else "one"
     for rule in programme.file.evaluations:
         fits = methods and all(each in rule.samples for each in methods)
+        fits = fits and rule.steps in (None, steps)
         is_named = kind in (None, rule.kind) and estimator in (None, rule.estimator or estimator)
         if fits and is_named:
             return AppliedProgramme(programme, rule)
     has = "; ".join(
-        f"{rule.title} ({rule.kind}, of {', '.join(rule.samples)})"
+        f"{rule.title} ({rule.kind}, of {', '.join(rule.samples)}"
+        f"{', of ' + STEPS[rule.steps] if rule.steps else ''})"
         for rule in programme.file.evaluations
     )
     raise InvalidFindings(
-        "The programme {name} has no such evaluation of a sample drawn as {methods}. It has: "
-        "{has}.",
+        "The programme {name} has no such evaluation of a sample drawn as {methods} in {rounds} "
+        "{rounds|step|steps}. It has: {has}.",
         name=programme.name,
         methods=" and ".join(methods).replace("_", " "),
+        rounds=rounds,
         has=has,
         loc=LOC,
     )
@@ -72,6 +76,6 @@ def check_level(programme: Programme, confidence: float, loc: tuple[str | int, .
             "The programme {name} has no confidence of {confidence}. {choices}",
             name=programme.name,
             confidence=confidence_text(confidence),
-            choices=choices_sentence("", [f"{each:g}" for each in levels]),
+            choices=choices_sentence("", [confidence_text(each) for each in levels]),
             loc=loc,
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from application.audit.programmes.reading import Programme
+from contract.declarations import Help
 from contract.requests.programmes import ProgrammeExample
 from domain_errors import DomainError, Sentence
 from estimation_engine.audit.calculations import CALCULATIONS
@@ -46,6 +47,7 @@ class CheckedExample:
     paragraph: str
     title: str
     calculation: str
+    inputs: Annotated[Mapping[str, Any], Help("By names such as `parts[1].units`.")]
     tolerance: float
     misprint: str | None
     note: str | None
@@ -91,6 +93,7 @@ def _checked(example: ProgrammeExample) -> CheckedExample:
         example.paragraph,
         example.title,
         example.calculation,
+        dict(_leaves(example.inputs)),
         example.tolerance,
         example.misprint,
         example.note,
@@ -98,6 +101,18 @@ def _checked(example: ProgrammeExample) -> CheckedExample:
         problem,
         problem is None and all(each.is_equal for each in figures),
     )
+
+
+def _leaves(given: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """The values of lists and tables by their paths."""
+    if isinstance(given, Mapping):
+        for name, each in given.items():
+            yield from _leaves(each, (*at, name))
+    elif isinstance(given, Sequence) and not isinstance(given, str):
+        for place, each in enumerate(given, start=1):
+            yield from _leaves(each, (*at, place))
+    else:
+        yield path_text(at), given
 
 
 def path_text(at: Sequence[str | int]) -> str:

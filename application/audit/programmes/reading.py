@@ -10,6 +10,7 @@ import hashlib
 import re
 import sys
 import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from decimal import Decimal
 from typing import Any, TypeVar, get_type_hints
@@ -20,7 +21,7 @@ from contract.fields import Kind
 from contract.requests.evaluate import KINDS, MONETARY_UNIT, VARIABLES
 from contract.requests.programmes import ProgrammeEvaluation, ProgrammeExample, ProgrammeFile
 from domain_errors import DomainError, choices_sentence
-from estimation_engine.audit.calculations import CALCULATIONS
+from estimation_engine.audit.calculations import CALCULATIONS, is_figure
 from estimation_engine.audit.guidance.projections import (
     ConservativeInputs,
     EqualInputs,
@@ -34,7 +35,7 @@ MAX_FILE_BYTES = 256 * 1024
 MAX_LIST, MAX_DEPTH = 2_000, 4
 """Values of a list or a table of an example, and how deep they are nested."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+PLACEHOLDER = re.compile(r"\{([^\W\d]\w*)\}")
 RULED = ("sides", "estimator", "likelihood", "bound")
 """The parameters of a kind that an evaluation can set."""
 READ_BY = {
@@ -44,6 +45,8 @@ READ_BY = {
 """The inputs that the samples of a kind have."""
 OF_ALL = ("confidence", "tolerable")
 """Figures that the sentences of every programme can name."""
+MOST_TOLERANCE = 0.1
+"""Of a published figure: an example that may differ by more shows nothing."""
 ANY = TypeVar("ANY", bound=Request)
 
 
@@ -218,6 +221,10 @@ def _check_example(example: ProgrammeExample, field: str) -> None:
             raise _Refused(
                 f"{field}.printed.{name}", choices_sentence(name, list(example.expected))
             )
+    for figure in _published(example.expected):
+        if figure and example.tolerance > MOST_TOLERANCE * abs(figure):
+            problem = f"{example.tolerance:g} is more than a tenth of the published {figure:g}."
+            raise _Refused(f"{field}.tolerance", problem)
     for part, known in (
         ("inputs", [each.name for each in fields(calculation.inputs)]),
         ("expected", [each.name for each in fields(calculation.outputs)]),
@@ -225,6 +232,15 @@ def _check_example(example: ProgrammeExample, field: str) -> None:
         for name in getattr(example, part):
             if name not in known:
                 raise _Refused(f"{field}.{part}.{name}", choices_sentence(name, known))
+
+
+def _published(given: Any) -> Iterator[float]:
+    """The numbers of published figures, and of their lists and tables."""
+    if isinstance(given, Mapping | list):
+        for each in given.values() if isinstance(given, Mapping) else given:
+            yield from _published(each)
+    elif is_figure(given):
+        yield given
 
 
 def _check_level(given: ProgrammeFile, confidence: float | None, field: str) -> None:
@@ -323,7 +339,8 @@ def _check_sentence(text: str, usable: set[str], field: str) -> None:
     """A sentence without braces and backticks, but for figures that every evaluation has."""
     for name in PLACEHOLDER.findall(text):
         if name not in usable:
-            raise _Refused(field, choices_sentence(name, sorted(usable)))
+            choices = choices_sentence(name, sorted(usable))
+            raise _Refused(field, f"The figure {{{name}}} is unknown. {choices}")
     if re.search(r"[{}`]", PLACEHOLDER.sub("", text)):
         raise _Refused(field, "Braces are for figures, such as {upper_limit}; backticks are none.")
 

@@ -66,7 +66,7 @@ def cover(
         *cover_blocks(service, (facts.stated.preparer, facts.stated.reviewer)),
     ]
     title = "Working paper, not as signed off" if signed_difference(evaluation) else "Working paper"
-    named = Sentence(f"{title}: {{name}}", name=job.output_name or job.id[:8])
+    named = Sentence(f"{title}: {{name}}", name=job.shown_name)
     return Section("Cover", named, blocks)
 
 

@@ -73,6 +73,11 @@ class SamplePaperFacts:
     entries: Annotated[Sequence[FactsEntry], Help("All entries, the newest first.")]
 
     @property
+    def engagement_id(self) -> Annotated[int | None, Help("Of the sample; null: in none.")]:
+        """The engagement of the sample."""
+        return None if self.engagement is None else self.engagement.id
+
+    @property
     def stated(self) -> PaperFactsRequest:
         """What the paper states."""
         return _filled(self.facts, self.defaults)

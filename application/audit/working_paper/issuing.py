@@ -5,7 +5,6 @@ A paper states its own number; its hash is in the ledger alone, since no file ca
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,11 +80,7 @@ def issue_paper(
         review, number, facts = review_of(tx, job.id), _next_number(tx, job), _facts(tx, job)
         stamp = stamp_of(tx, job)
     language = paper_language(service, job, asked)
-    with (
-        tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder,
-        service.hold_files() as adopt,
-    ):
-        path = Path(folder) / f"paper.{ending}"
+    with service.scratch_file(f"paper.{ending}") as path, service.hold_files() as adopt:
         evaluated = _write(by, job, request, number, path, language)
         file = adopt(path, 0)
         service.quotas.measure(service.database, job.dataset_id, by.user.id)

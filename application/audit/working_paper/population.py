@@ -124,7 +124,7 @@ def _samples_beside(service: Service, job: JobRecord) -> Table:
             concluded = None if signed is None else concluded_text(signed.evaluation)
             rows.append(
                 (
-                    each.output_name or each.id[:8],
+                    each.shown_name,
                     each.purpose,
                     methods_of(each),
                     (each.output_summary or {}).get("total_sampled"),

@@ -50,4 +50,4 @@ def paper_letterhead(service: Service, job: JobRecord) -> Letterhead:
         entries = list_facts(tx, job.id)
     facts = entries[0].facts if entries else None
     named = [facts.client_name or "", facts.paper_number or ""] if facts else []
-    return letterhead_of(service, [*named, job.output_name or job.id[:8]])
+    return letterhead_of(service, [*named, job.shown_name])

@@ -45,6 +45,7 @@ NO_PRECISION = (
     "The sample isn't statistical, so there is no precision and no upper limit: the verdict "
     "compares the projected error alone."
 )
+WHOLE = "All units were examined: their errors are known, so the precision is 0."
 SMALL_STRATA = (
     "Small strata have the least of a stratum, {least} {least|unit|units}, which is above their "
     "proportion: the precision is that of section 6.1.3, which is right for strata of any sizes."
@@ -67,6 +68,8 @@ class EqualPart:
         s of the errors; of a ratio, of q = E − (ΣE/ΣBV)·BV. :func:`equal_part` computes it.
     missing_units, missing_value : int, float
         Units that weren't available when the sample was drawn, and aren't in N_h and BV_h.
+    negative : int
+        Of the examined units, those with a book value below 0. Nothing is computed of it.
     """
 
     label: str = ""
@@ -78,6 +81,7 @@ class EqualPart:
     deviation: float = 0.0
     missing_units: int = 0
     missing_value: float = 0.0
+    negative: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +243,7 @@ def equal_part(
         examined_value=value,
         errors=wrong,
         deviation=float(np.std(spread, ddof=1)),
+        negative=int((book < 0.0).sum()),
     )
 
 
@@ -489,7 +494,7 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
         z * measure * part.deviation / sqrt(part.examined)
         for part, measure in zip(parts, measures, strict=True)
     ]
-    is_proportional = is_pooled and _is_proportional(parts)
+    is_proportional = is_pooled and bool(parts) and _is_proportional(parts)
     if is_proportional:
         whole, drawn = fsum(measures), sum(part.examined for part in parts)
         variance = fsum(
@@ -500,7 +505,7 @@ def _equal(inputs: EqualInputs, *, is_ratio: bool, is_pooled: bool) -> GuidanceE
     else:
         precision = sqrt(fsum(single**2 for single in each))
     found = evaluation(inputs, parts, errors, each, precision, z, by_units=not is_ratio)
-    if is_pooled and not is_proportional:
+    if parts and is_pooled and not is_proportional:
         note = Sentence(SMALL_STRATA, least=LEAST_OF_STRATUM)
         return replace(found, notes=(*found.notes, note))
     return found
@@ -545,6 +550,7 @@ def evaluation(
 ) -> GuidanceEvaluation:
     """The evaluation of projected errors of parts with the precision of all of them."""
     check_confidence(inputs.confidence)
+    check(bool(parts or inputs.known), "Give at least one part.", "parts")
     _check_known(inputs.known)
     for name in ("systemic", "anomalous"):
         check(getattr(inputs, name) >= 0.0, "Give the amount of these errors, 0 or more.", name)
@@ -588,14 +594,15 @@ def _tolerable_of(inputs: _EvaluationInputs, value: float) -> float:
     if tolerable is None:
         check(
             0.0 < inputs.materiality <= MATERIALITY,
-            "The materiality is above 0 and at most 0.02 (section 4.9).",
+            "The materiality is above 0 and at most 0.02, a share of the book value, by "
+            "EGESIF_16-0014-01 (section 4.9).",
             "materiality",
         )
         tolerable = inputs.materiality * value
     check(tolerable > 0.0, "`tolerable` must be above 0.", "tolerable")
     check(
         tolerable <= MATERIALITY * value * (1.0 + ROUNDING),
-        "At most 2 % of the book value, {most}, is tolerable (section 4.9).",
+        "At most 2 % of the book value, {most}, is tolerable by EGESIF_16-0014-01 (section 4.9).",
         "tolerable",
         most=amount_text(MATERIALITY * value),
     )
@@ -603,7 +610,6 @@ def _tolerable_of(inputs: _EvaluationInputs, value: float) -> float:
 
 
 def _check_parts(parts: Sequence[EqualPart | MoneyPart]) -> None:
-    check(bool(parts), "Give at least one part.", "parts")
     for number, part in enumerate(parts):
         at = f"parts.{number}"
         check(part.book_value > 0.0, NEGATIVE, f"{at}.book_value")
@@ -700,7 +706,9 @@ def _notes(
     is_conservative: bool,
 ) -> list[str]:
     notes: list[str] = []
-    if precision is None:
+    if not parts:
+        notes.append(Sentence(WHOLE))
+    elif precision is None:
         notes.append(Sentence(NO_PRECISION))
     elif not is_conservative:
         from estimation_engine.audit.conclusion import confidence_text

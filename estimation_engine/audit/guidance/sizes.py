@@ -221,8 +221,8 @@ def _size(inputs: SizeInputs, measure: Measure) -> GuidanceSize:
 def raised_note(due: int, size: int) -> list[str]:
     """The note of a size that is above the formula's."""
     text = (
-        "The formula gives {due}. The size is {size}, as the programme's evaluation refuses fewer "
-        "rows."
+        "The formula gives {due}. The size is {size}, as the programme's evaluation refuses a "
+        "smaller one."
     )
     return [Sentence(text, due=due, size=size)] if size > due else []
 
@@ -234,7 +234,8 @@ def _planned_errors(
     check(book_value > 0.0, "`book_value` must be above 0.", "book_value")
     check(
         0.0 < materiality <= MATERIALITY,
-        "The materiality is above 0 and at most 0.02 (section 4.9).",
+        "The materiality is above 0 and at most 0.02, a share of the book value, by "
+        "EGESIF_16-0014-01 (section 4.9). `size_poisson` takes more.",
         "materiality",
     )
     check(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from flask import Response
 
-from application.access import RowSource
+from application.access import RowSource, sample_source
 from application.certificates.evaluation import (
     IssuedEvaluation,
     evaluation_certificate_of,
@@ -23,12 +23,11 @@ from contract.requests.certificates import CertificateRequest, EvidenceRequest, 
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import downloaded_file, file_answer
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed_sample
 from http_api.schemas.contract import Listing, list_schema, page_of
 from lazy_dataclasses import dataclass
 from parquet_tables.exports import MEDIA_TYPES
-from service.tables.open_tables import SAMPLE, open_table, output_of, source_of
-from storage.jobs.jobs import JobRecord
+from service.tables.open_tables import open_sample, source_of
 
 blueprint = SignedInBlueprint("certificates", "Certificates", "/api/sampling/jobs/<job_id>")
 
@@ -50,14 +49,6 @@ class Envelope:
     signatures: list[Signature]
 
 
-def _drawn(job_id: str) -> JobRecord:
-    return completed(caller().job(job_id), "sampling")
-
-
-def _name_of(job: JobRecord) -> str:
-    return job.output_name or job.id[:8]
-
-
 @blueprint.get("/certificate", output=Envelope)
 def certificate(job_id: str, query: CertificateRequest) -> Response:
     """The signed certificate of a sample.
@@ -65,10 +56,10 @@ def certificate(job_id: str, query: CertificateRequest) -> Response:
     A DSSE envelope of an in-toto statement. It is issued at the first request, and again when rows
     were replaced since.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     with caller().reading():
         envelope = certificate_of(service(), job, query.number)
-    return _envelope(envelope, f"{_name_of(job)}-certificate.json")
+    return _envelope(envelope, f"{job.shown_name}-certificate.json")
 
 
 def _envelope(envelope: dict[str, object], name: str) -> Response:
@@ -82,7 +73,7 @@ def _envelope(envelope: dict[str, object], name: str) -> Response:
 )
 def certificates(job_id: str, query: PageRequest) -> Listing:
     """The certificates that were issued of a sample."""
-    return page_of(issues_of(service(), _drawn(job_id)), query)
+    return page_of(issues_of(service(), completed_sample(job_id)), query)
 
 
 @blueprint.get("/evaluation-certificate", output=Envelope)
@@ -94,10 +85,10 @@ def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
     a person who may write in the dataset. Others get issued ones by `number`, and the newest one if
     nothing changed since.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     with caller().reading():
         envelope = evaluation_certificate_of(caller(), job, query.number)
-    return _envelope(envelope, f"{_name_of(job)}-evaluation.json")
+    return _envelope(envelope, f"{job.shown_name}-evaluation.json")
 
 
 @blueprint.get(
@@ -106,7 +97,7 @@ def evaluation_certificate(job_id: str, query: CertificateRequest) -> Response:
 )
 def evaluation_certificates(job_id: str, query: PageRequest) -> Listing:
     """The certificates that were issued of a sample's evaluation."""
-    return page_of(evaluation_issues_of(service(), _drawn(job_id)), query)
+    return page_of(evaluation_issues_of(service(), completed_sample(job_id)), query)
 
 
 @blueprint.get("/certificate/data", file="text/csv")
@@ -116,12 +107,12 @@ def certificate_data(job_id: str) -> Response:
     A line for each row of the table: its number, whether it passes the filters, and the values of
     the columns that make groups, weights or amounts.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     with downloaded_file("data.csv") as path:
         write_data(service(), job, path)
         source = RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
         caller().audit_read("rows_downloaded", source, format="csv", columns="certificate data")
-        return file_answer(path, f"{_name_of(job)}-data.csv", MEDIA_TYPES["csv"])
+        return file_answer(path, f"{job.shown_name}-data.csv", MEDIA_TYPES["csv"])
 
 
 @blueprint.get("/certificate/sample", file="text/csv")
@@ -130,16 +121,15 @@ def certificate_sample(job_id: str, query: SampleFileRequest) -> Response:
 
     The stored Parquet file, or the sample as CSV.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     kind = query.format
     with downloaded_file("sample.csv") as path:
-        sample = open_table(service(), job.dataset_id, output_of(job), SAMPLE)
+        sample = open_sample(service(), job)
         if kind == "csv":
             write_sample_csv(service(), sample, path)
         else:
             path = Path(str(sample.files.files[0].path))
-        source = RowSource(job.dataset_id, sample.commit_id, SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format=kind)
+        caller().audit_read("rows_downloaded", sample_source(job), format=kind)
         name = f"{job.run_parameters['output_ref']}.{kind}"
         return file_answer(path, name, MEDIA_TYPES["csv" if kind == "csv" else "parquet"])
 
@@ -151,11 +141,10 @@ def evidence(job_id: str, query: EvidenceRequest) -> Response:
     Both certificates, the sample, its data, the ledger, row proofs if there are any, the public key
     and the verifiers, by the names that the verifiers expect.
     """
-    job = _drawn(job_id)
+    job = completed_sample(job_id)
     with downloaded_file("evidence.zip") as path:
         write_evidence(
             caller(), job, path, with_data=query.data, with_attachments=query.attachments
         )
-        source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
-        caller().audit_read("rows_downloaded", source, format="zip", columns="evidence")
-        return file_answer(path, f"{_name_of(job)}-evidence.zip", "application/zip")
+        caller().audit_read("rows_downloaded", sample_source(job), format="zip", columns="evidence")
+        return file_answer(path, f"{job.shown_name}-evidence.zip", "application/zip")

@@ -12,7 +12,7 @@ from application.certificates.row_proofs import (
 from contract.requests.certificates import RowRootRequest
 from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.submissions import completed, submission
+from http_api.routes.submissions import completed_sample, submission
 from http_api.schemas.jobs import JobAccepted, accepted
 from service.tables.named_rows import row_of
 from service.tables.open_tables import open_source
@@ -41,7 +41,7 @@ def of_sample(job_id: str, query: PageRequest) -> RowProofs:
     In the sample's order; rows that replaced others follow. A 409 `no_row_root` means: build the
     table's row root first.
     """
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     with caller().reading():
         ordinals = sampled_ordinals(service(), job, query.offset, query.limit)
         return _proofs(job, ordinals)
@@ -50,7 +50,7 @@ def of_sample(job_id: str, query: PageRequest) -> RowProofs:
 @blueprint.get("/sampling/jobs/<job_id>/rows/<row_id>/proof")
 def of_row(job_id: str, row_id: str) -> RowProofs:
     """The proof that a row belongs to the table that a sample was drawn from."""
-    job = completed(caller().job(job_id), "sampling")
+    job = completed_sample(job_id)
     with caller().reading():
         source = open_source(service(), job)
         return _proofs(job, [row_of(service(), job.dataset_id, source, row_id, ("path", "row_id"))])
