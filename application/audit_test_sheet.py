@@ -156,6 +156,7 @@ def _sizes(tables: Tables) -> Iterator[Chart]:
             f"{row['group_rows']}",
             row["groups"],
             f"{row['group_rows']}: {row['groups']:,}",
+            found=row["groups"],
         )
         for row in table.rows[:MAX_BARS]
     ]
@@ -175,7 +176,12 @@ def _digits(tables: Tables) -> Iterator[Chart]:
         )
         by_sign.setdefault(row["sign"], []).append(
             ExpectedBar(
-                f"{row['digits']}", row["rows"], sentence, row["expected_rows"], row["is_excess"]
+                f"{row['digits']}",
+                row["rows"],
+                sentence,
+                row["expected_rows"],
+                found=row["rows"] if row["is_excess"] else 0,
+                is_marked=row["is_excess"],
             )
         )
     for sign, bars in by_sign.items():
@@ -198,7 +204,10 @@ def _days(tables: Tables) -> Iterator[Chart]:
     for after in range(min(by_day), max(by_day) + 1)[:MAX_BARS]:
         row = by_day.get(after, {"day": f"{after:+d}", "rows": 0, "found": 0})
         text = _found_text(row["day"], row)
-        bars.append(ExpectedBar(f"{after:+d}", row["rows"], text, is_marked=bool(row["found"])))
+        found = row["found"]
+        bars.append(
+            ExpectedBar(f"{after:+d}", row["rows"], text, found=found, is_marked=bool(found))
+        )
     legend = "Rows by days after the last day of the period; ▲ with found rows"
     yield ColumnsChart("Days around the last day", bars, legend)
 
@@ -209,6 +218,7 @@ def _weekdays(tables: Tables) -> Iterator[Chart]:
             Sentence(row["weekday"][:3].capitalize()),
             row["rows"],
             _found_text(Sentence(row["weekday"].capitalize()), row),
+            found=row["found"],
             is_marked=bool(row["found"]),
         )
         for row in tables["weekdays"].rows

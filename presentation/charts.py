@@ -521,13 +521,15 @@ class CountsChart:
 class ExpectedBar:
     """A column: a count, what is expected of it if that is known, and its words.
 
-    ``is_marked`` puts a sign above it, so that it differs not by its colour alone.
+    The part that a test found has a colour of its own; ``is_marked`` puts a sign above it, so that
+    it differs not by its colour alone.
     """
 
     label: str
     value: float
     text: str
     expected: float | None = None
+    found: float = 0
     is_marked: bool = False
 
 
@@ -550,22 +552,18 @@ class ColumnsChart:
         text = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>')
         parts: list[Markup] = []
         curve: list[str] = []
-        marks = any(bar.is_marked for bar in self.bars)
         for place, bar in enumerate(self.bars):
             middle, height = (place + 0.5) * step, bar.value * scale
-            parts.append(
-                Markup(
-                    '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
-                    "<title>{}</title></rect>"
-                ).format(
-                    "ground" if marks and not bar.is_marked else "sample",
-                    middle - step * 0.35,
-                    floor - height,
-                    step * 0.7,
-                    height,
-                    bar.text,
-                )
-            )
+            for name, part in (("ground", height), ("sample", bar.found * scale)):
+                if part or name == "ground":
+                    parts.append(
+                        Markup(
+                            '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" '
+                            'height="{:.1f}"><title>{}</title></rect>'
+                        ).format(
+                            name, middle - step * 0.35, floor - part, step * 0.7, part, bar.text
+                        )
+                    )
             if bar.is_marked:
                 parts.append(text.format(middle, floor - height - 4, "▲"))
             if place % every == 0:

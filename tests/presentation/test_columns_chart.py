@@ -21,6 +21,14 @@ def test_columns_are_in_proportion_and_have_a_curve() -> None:
     assert "style=" not in picture
 
 
+def test_the_found_part_of_a_column_has_its_own_colour() -> None:
+    bars = [ExpectedBar("+5", 40, "6 rows, 1 found", found=10, is_marked=True)]
+    bars.append(ExpectedBar("+6", 20, "3 rows"))
+    picture = str(ColumnsChart("Days", bars).svg())
+    drawn = re.findall(r'<rect class="(\w+)" [^>]*height="([0-9.]+)"', picture)
+    assert drawn == [("ground", "158.0"), ("sample", "39.5"), ("ground", "79.0")]
+
+
 def test_columns_without_expectation_have_no_curve() -> None:
     bars = [ExpectedBar(str(each), 0, f"{each}: 0") for each in range(90)]
     picture = str(ColumnsChart("Digits", bars).svg())
