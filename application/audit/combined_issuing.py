@@ -76,9 +76,9 @@ def issue_together(
         has too many papers, or was deleted.
     QuotaExceeded
         The file would exceed a quota.
-    EngagementSealed, Forbidden
-        A sample is in a sealed engagement; or its findings are approved, and the caller isn't such
-        a person, or can't write one of the datasets.
+    EngagementClosed, Forbidden
+        A sample is in a sealed or archived engagement; or its findings are approved, and the caller
+        isn't such a person, or can't write one of the datasets.
     """
     service = by.service
     jobs = sorted(jobs, key=lambda job: job.id)
@@ -148,7 +148,7 @@ def withdraw_together(by: Caller, paper_id: int, reason: str) -> CombinedPaper:
     ------
     NotFound, Conflict
         There is no such paper that the caller can read; or it was withdrawn.
-    EngagementSealed, Forbidden
+    EngagementClosed, Forbidden
         As for :func:`issue_together`.
     """
     paper = readable_paper(by, paper_id)
