@@ -130,7 +130,8 @@ def _pairs_of_columns(given: Mapping[str, Any]) -> None:
     others = given.get("other_columns")
     if others and len(others) != len(given.get("columns", ())):
         raise RefusedField(
-            "other_columns", "`other_columns` has as many columns as `columns`, or is left out."
+            "other_columns",
+            "Name a column of the other table for each of `columns`, or none for the same names.",
         )
 
 

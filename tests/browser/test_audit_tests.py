@@ -118,15 +118,34 @@ def test_numbers_that_are_none_are_refused_at_their_field(
 
 def test_the_other_table_is_chosen_by_its_name(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
-    dataset, other = new_ledger(server, client), new_ledger(server, client)
+    dataset, other = new_ledger(server, client), server.new_dataset(client)
+    server.import_text(other, "nr,day\n0,x\n1,y\n", client=client)
     page.goto(f"{server.url}/datasets/{dataset}?tab=tests&test=unmatched")
-    page.get_by_role("group", name="Columns", exact=True).get_by_label("entry").check()
-    named = page.get_by_label("Other table: dataset")
+    assert violations(page) == []
+    button = page.get_by_role("button", name="Test table")
     with watch_of(page).expect("422"):
-        page.get_by_role("button", name="Test table").click()
+        button.click()
+        expect(page.get_by_text("Name a column in “Columns”.")).to_be_visible()
+    own, partner = page.get_by_label("Column 1 of this table"), page.locator("[name=other_columns]")
+    own.select_option("entry")
+    with watch_of(page).expect("422"):
+        button.click()
         expect(page.get_by_text("each row would be its own partner")).to_be_visible()
-    named.select_option(str(other))
-    page.get_by_role("button", name="Test table").click()
-    expect(page.get_by_text("Without a partner: 0 rows of this table.")).to_be_visible(
+    page.get_by_label("Other table: dataset").select_option(str(other))
+    expect(page.get_by_label("Table", exact=True).last).to_have_value("primary")
+    expect(partner.first.get_by_role("option", name="nr")).to_be_attached()
+    own.select_option("entry")
+    partner.first.select_option("nr")
+    button.click()
+    expect(page.get_by_text("Without a partner: 418 rows of this table.")).to_be_visible(
         timeout=15_000
     )
+
+
+def test_a_refusal_names_fields_as_the_form_does(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset = new_ledger(server, client)
+    page.goto(f"{server.url}/datasets/{dataset}?tab=tests&test=duplicates")
+    with watch_of(page).expect("422"):
+        page.get_by_role("button", name="Test table").click()
+        expect(page.get_by_text("“Columns” or “Columns compared loosely”")).to_be_visible()

@@ -38,3 +38,18 @@ def test_the_samples_of_an_engagement_are_evaluated_together(server: LiveServer)
     assert paper.status_code == 200, paper.text
     for shown in ("Acme", "01.01.2025", "A 7", "Anna Example", reader.soeid):
         assert shown in paper.text
+
+
+def test_samples_of_other_datasets_are_chosen_from_a_list(server: LiveServer) -> None:
+    reader = Reader(server)
+    text = "\n".join(["amount", *map(str, range(1, 41))]) + "\n"
+    jobs = []
+    for _ in range(2):
+        dataset = server.new_dataset(reader.api)
+        server.import_text(dataset, text, client=reader.api)
+        found = examined(server, reader, dataset, "random", {"sample_size": 5})
+        jobs.append(found.removeprefix("/jobs/"))
+    name = reader.api.get(f"/api/jobs/{jobs[1]}").json()["dataset_name"]
+    page = reader.page("/evaluate-together", jobs=jobs[0])
+    assert f'<option value="{jobs[1]}">{jobs[1][:8]} of {name}</option>' in page
+    assert f'<option value="{jobs[0]}">' not in page

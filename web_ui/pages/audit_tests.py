@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from typing import Any
 
 from flask import request
@@ -31,23 +32,26 @@ from contract.fields import (
     Part,
     TextColumnName,
 )
-from contract.requests.audit_tests import AUDIT_TESTS, AuditTestRequest
+from contract.requests.audit_tests import AUDIT_TESTS, MAX_TEST_COLUMNS, AuditTestRequest
 from contract.requests.exploring import MAX_OUTPUT_NAME
 from parquet_tables.tables import Column
+from service.tables.open_tables import PRIMARY, open_commit
 from storage.accounts.datasets import DatasetFilters, list_datasets
-from storage.errors import Pruned
+from storage.errors import NotFound, Pruned
 from storage.jobs.jobs import JobRecord
 from storage.jobs.kinds import AUDIT_TEST
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.manifests import Commit
+from storage.versions.refs import MAIN, list_refs
 from web_ui.contract_forms import FormField
 from web_ui.shell import caller, service
 
 Values = dict[str, Any]
 OF_PAGE = ("source_ref", "table_key", "priority", "commit_message")
 """Fields of every test that the page gives, or leaves out."""
-OF_OTHER_TABLE = ("other_columns",)
-"""Columns of a table whose columns the page doesn't know."""
+PAIRED = ("columns", "other_columns", "other")
+"""Fields of a test of two tables that the page shows as the other table and pairs of columns."""
+LEAST_PAIRS = 3
 MAX_CHOICES = 100
 """Columns, or datasets, that a form lists as choices; others are typed."""
 MAX_EXPLORATIONS = 200
@@ -79,8 +83,45 @@ def tests_view(context: Values) -> Values:
         values["test_path"] = AUDIT_TEST.request_path(context["dataset"].id, asked)
         copied = next((job for job in jobs if job.id == request.args.get("job")), None)
         typed = {} if copied is None else copied.run_parameters
-        values["fields"] = [*_elements(values["test"].request, table.columns, typed)]
+        own = values["test"].request
+        is_of_two = any(isinstance(each.kind, Part) for each in declared(own))
+        if is_of_two:
+            values |= _other_table(context["dataset"].id, typed) | _pairs(table.columns, typed)
+        values["fields"] = [*_elements(own, table.columns, typed, PAIRED if is_of_two else ())]
     return values
+
+
+def _other_table(own_id: int, typed: Mapping[str, Any]) -> Values:
+    """The other table that the URL names, else that of a copied test, and what can be chosen."""
+    asked, copied = request.args, typed.get("other") or {}
+    text = asked.get("other") or str(copied.get("dataset_id", own_id))
+    dataset_id = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else own_id
+    chosen: Values = {"dataset_id": "" if dataset_id == own_id else str(dataset_id)}
+    values: Values = {"other": chosen, "datasets": _datasets(), "other_columns": []}
+    with suppress(NotFound):  # as if it weren't there
+        caller().dataset(dataset_id, "read")
+        with service().database.read() as tx:
+            refs = [each.name for each in list_refs(tx, dataset_id)[0] if each.commit_id]
+            ref = asked.get("other_ref") or copied.get("source_ref", MAIN)
+            chosen["source_ref"] = ref = ref if ref in refs else MAIN
+            manifest = open_commit(tx, dataset_id, ref).manifest
+        keys = [each.name for each in manifest.tables]
+        wanted = (asked.get("other_table"), copied.get("table_key"), PRIMARY, *keys)
+        chosen["table_key"] = key = next(each for each in wanted if each in keys)
+        names = [each.name for each in manifest.table(key).columns]
+        values |= {"other_refs": refs, "other_keys": keys, "other_columns": names[:MAX_CHOICES]}
+    return values
+
+
+def _pairs(columns: Sequence[Column], typed: Mapping[str, Any]) -> Values:
+    """The columns of both tables that a copied test matched, and rows for more."""
+    own = typed.get("columns", ())
+    pairs = [*zip_longest(own, typed.get("other_columns", ()), fillvalue="")]
+    more = max(LEAST_PAIRS - len(pairs), 1)
+    return {
+        "pairs": [*pairs, *[("", "")] * more][:MAX_TEST_COLUMNS],
+        "own_columns": [each.name for each in columns[:MAX_CHOICES]],
+    }
 
 
 def audit_test_values(found: JobRecord) -> Values:
@@ -106,18 +147,16 @@ def audit_test_values(found: JobRecord) -> Values:
 
 
 def _elements(
-    kind: type[Request], columns: Sequence[Column], typed: Mapping[str, Any], within: str = ""
+    kind: type[Request],
+    columns: Sequence[Column],
+    typed: Mapping[str, Any],
+    without: Sequence[str],
 ) -> Iterator[FormField]:
-    """The elements of a test's own fields, and of the other table that it names."""
-    of_every_test = {} if within else {own.name for own in declared(AuditTestRequest)}
+    """The elements of a test's own fields, then those of every test."""
+    of_every_test = {own.name for own in declared(AuditTestRequest)}
     for own in sorted(declared(kind), key=lambda own: own.name in of_every_test):
-        if own.name in OF_PAGE and not within:
-            continue
-        if isinstance(own.kind, Part):
-            inner = typed.get(own.name) or {}
-            yield from _elements(own.kind.of, columns, inner, f"{own.name}.")
-        else:
-            yield _element(own, columns, typed.get(own.name, own.usual), within)
+        if own.name not in (*OF_PAGE, *without):
+            yield _element(own, columns, typed.get(own.name, own.usual))
 
 
 def _datasets() -> Mapping[str, str]:
@@ -130,23 +169,21 @@ def _datasets() -> Mapping[str, str]:
     return {} if total > len(found) else {"": "This dataset", **named}
 
 
-def _element(own: Declared, columns: Sequence[Column], value: Any, within: str) -> FormField:
+def _element(own: Declared, columns: Sequence[Column], value: Any) -> FormField:
     is_list = isinstance(own.kind, Items)
     kind = own.kind.of if isinstance(own.kind, Items) else own.kind
     choices: Mapping[str, str] = {}
     if isinstance(kind, Choice):
         choices = kind.titles
-    elif own.name == "dataset_id":
-        choices = _datasets()
-    elif isinstance(kind, ColumnName) and own.name not in OF_OTHER_TABLE:
+    elif isinstance(kind, ColumnName):
         fitting = [each.name for each in columns if _fits(kind, each.data_type)][:MAX_CHOICES]
         choices = {name: name for name in fitting}
         if not is_list:
             choices = {"": "Choose a column" if own.is_required else "None", **choices}
     chosen = tuple(value or ()) if is_list else ()
     return FormField(
-        f"{within}{own.name}",
-        f"Other table: {own.title.lower()}" if within else own.title,
+        own.name,
+        own.title,
         own.help,
         ", ".join(chosen) if is_list else "" if value in (None, False) else str(value),
         choices,

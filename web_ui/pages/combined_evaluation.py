@@ -21,11 +21,14 @@ from storage.audit.engagements import engagement_of, list_engagement_samples
 from storage.audit.findings import examined_samples
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
+from storage.jobs.lists import JobFilters, list_jobs
 from web_ui.contract_forms import form_fields, read_form, with_problem
 from web_ui.job_texts import problem_text
 from web_ui.pages.request_code import code_at
 from web_ui.shell import audit_sample, blueprint, caller, service, show
 
+MAX_OTHERS = 100
+"""Newest samples among which those of other datasets are chosen; others are typed."""
 PATH = "/api/audit/combined-evaluation"
 
 
@@ -40,6 +43,7 @@ def together() -> Response:
         found = [_sample(each) for each in ids[: MAX_TOGETHER + 1]]
         jobs = list({job.id: job for job in found}.values())
         values |= {"jobs": jobs, "candidates": _candidates(jobs)}
+        values |= _of_other_datasets([*jobs, *values["candidates"]])
         given = CombinedEvaluationRequest(
             jobs=tuple(job.id for job in jobs), **read_form(CombinedEvaluationRequest, typed)
         )
@@ -94,6 +98,16 @@ def _candidates(jobs: list[JobRecord]) -> list[JobRecord]:
     for job in jobs:
         others.pop(job.id, None)
     return list(others.values())[:MAX_TOGETHER]
+
+
+def _of_other_datasets(listed: list[JobRecord]) -> dict[str, Any]:
+    """The newest samples of datasets other than those of the listed ones, and if all are there."""
+    filters = JobFilters(run_type="sampling", statuses=("completed",))
+    with service().database.read() as tx:
+        newest, total = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_OTHERS)
+    datasets, known = {job.dataset_id for job in listed[:1]}, {job.id for job in listed}
+    others = [job for job in newest if job.dataset_id not in datasets and job.id not in known]
+    return {"others": others, "are_all": total <= len(newest)}
 
 
 def _evaluated(jobs: list[JobRecord], given: CombinedEvaluationRequest) -> dict[str, Any]:

@@ -2,20 +2,20 @@
 //
 // The body is JSON by field name. data-as="number", "list", "lines" or "json" converts a text; data-as="item" lists the values of
 // the checked boxes of a name; a name "a.b" is nested. Empty
-// fields are omitted, except with data-empty. data-confirm shows a confirmation; data-confirm-text must be
-// typed. data-then is the next page, with {name} from the response; the default is a reload.
+// fields are omitted, except with data-empty. data-confirm asks; data-confirm-text must be
+// typed. data-then is the next page, with {name} from the response, else a reload.
 // data-show="#template" shows the response instead, in data-show-in="#id" or after the form, and
 // data-reload="#id" reloads a part of the page.
 // data-notice is shown on the next page.
 //
-// data-background sends a plain form in the background, so that the page stays if the request fails.
+// data-background sends a plain form in the background: the page stays if it fails.
 // data-once adds an idempotency key. data-switch submits the form when a choice changes.
 
 import { callApi, newKey, submitForm } from "./api.js";
 import { all, h, listed, one } from "./dom.js";
 import { localTime, number } from "./format.js";
 import { notify, reportProblem } from "./notices.js";
-import { messageOf } from "./words.js";
+import { LABELS, messageOf } from "./words.js";
 
 const NOTICE = "notice", WARNING = "warning";
 
@@ -33,7 +33,7 @@ export function body(form) {
     if (!field.name || field.disabled || (field.type === "radio" && !field.checked)) continue;
     if (field.dataset.as === "item") {
       values[field.name] ??= [];
-      if (field.checked) values[field.name].push(field.value);
+      if (field.checked ?? field.value) values[field.name].push(field.value);
       continue;
     }
     const text = field.type === "checkbox" ? field.checked
@@ -70,6 +70,7 @@ export function mark(form, errors) {
 }
 
 export function clearMarks(form) {
+  for (const field of form.elements) LABELS[field.name] ??= (field.dataset.as === "item" ? field.closest("fieldset").firstChild : field.labels?.[0])?.textContent.trim();
   all(".field-problem", form).forEach((note) => note.remove());
   all("[aria-invalid]", form).forEach((field) => field.removeAttribute("aria-invalid"));
 }
