@@ -249,6 +249,7 @@ def _conclusion(
     template: str = getattr(chosen.programme.file.conclusions, verdict)
     is_tolerable = {"tolerable": True, "not_supported": False}.get(verdict)
     lower, of_kind = figures.get("lower_limit"), own.conclusion
+    withheld: dict[str, object]
     for doubt in programme_doubts(chosen.programme):
         withheld = {"concluded": Sentence(template, **parameters), "reason": doubt}
         return Conclusion(None, *scoped(NOT_REPRODUCED, withheld, own.scope))
