@@ -27,7 +27,7 @@ from service.tables.open_tables import (
     version_of,
 )
 from storage.accounts.users import get_user
-from storage.audit.engagements import require_unsealed_table
+from storage.audit.engagements import require_table_not_closed
 from storage.jobs.jobs import JobRecord
 from storage.jobs.publishing import job_with_output
 from storage.sqlite.database import Transaction
@@ -178,8 +178,9 @@ def enter_balance(caller: Caller, dataset_id: int, request: BalanceRequest) -> R
         The table has no such column.
     InvalidRequest
         The column has no numbers, or fractions that can't be added up exactly.
-    EngagementSealed
-        A sample of the table is in a sealed engagement, whose papers state the balances.
+    EngagementClosed
+        A sample of the table is in a sealed or archived engagement, whose papers state the
+        balances.
     """
     service = caller.service
     caller.dataset(dataset_id, "write")
@@ -201,7 +202,7 @@ def enter_balance(caller: Caller, dataset_id: int, request: BalanceRequest) -> R
         explanation=request.explanation,
     )
     with caller.writing() as tx:
-        require_unsealed_table(tx, dataset_id, table.commit_id, table.key)
+        require_table_not_closed(tx, dataset_id, table.commit_id, table.key)
         record = add_balance(tx, new, caller.user.id, service.clock)
         caller.audit(
             tx,

@@ -532,10 +532,9 @@ WHERE object_id = :engagement_id AND object_type = 'engagement'
   AND action IN ('engagement_sealed', 'engagement_unsealed')
 ORDER BY id DESC LIMIT :limit;
 
--- engagements_of_table: Select the sealed engagements with a sample of a table of a version.
+-- engagements_of_table: Select the engagements with a sample of a table of a version.
 SELECT DISTINCT engagement_id FROM jobs
 JOIN engagement_samples ON engagement_samples.job_id = jobs.id
-JOIN engagements ON engagements.id = engagement_id AND engagements.seal IS NOT NULL
 WHERE jobs.dataset_id = :dataset_id AND run_parameters ->> '$.table_key' = :table_key
   AND coalesce(run_parameters ->> '$.excluded.commit_id', source_commit_id) = :commit_id;
 
@@ -2069,7 +2068,7 @@ ORDER BY soeid;
 SELECT * FROM sample_progress WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- waiting_samples: Select the newest samples that a condition selects and that a user may write. In an
--- engagement that isn't sealed, the user has one of some roles.
+-- engagement, which is neither sealed nor archived, the user has one of some roles.
 SELECT sample_progress.* FROM sample_progress JOIN jobs ON jobs.seq = job_seq
     JOIN datasets ON datasets.id = jobs.dataset_id
     LEFT JOIN engagement_samples AS assigned ON assigned.job_id = sample_progress.job_id
@@ -2078,7 +2077,9 @@ SELECT sample_progress.* FROM sample_progress JOIN jobs ON jobs.seq = job_seq
         ON member.engagement_id = assigned.engagement_id AND member.user_id = :user_id
 WHERE {condition} AND job_seq < :before
   AND datasets.removed_at IS NULL AND engagements.seal IS NULL
-  AND (assigned.job_id IS NULL OR member.role IN (SELECT value FROM json_each(:roles)))
+  AND (assigned.job_id IS NULL
+       OR member.role IN (SELECT value FROM json_each(:roles))
+          AND assigned.engagement_id NOT IN (SELECT engagement_id FROM hidden_engagements))
   AND EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = jobs.dataset_id
               AND refs.commit_id = jobs.output_commit_id)
   AND (:sees_all OR jobs.dataset_id IN
@@ -2093,6 +2094,7 @@ FROM engagement_members JOIN engagements ON engagements.id = engagement_members.
      JOIN combined_paper_samples USING (job_id)
 WHERE engagement_members.user_id = :user_id AND role IN (SELECT value FROM json_each(:roles))
   AND seal IS NULL AND engagements.id < :before
+  AND engagements.id NOT IN (SELECT engagement_id FROM hidden_engagements)
 ORDER BY engagements.id DESC LIMIT :limit;
 
 -- approved_engagements: Select the newest open engagements of a partner who prepared none of their

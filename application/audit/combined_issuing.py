@@ -22,6 +22,7 @@ from application.audit.paper_template import letterhead_of, template_language
 from application.audit.review import require_final_issuer
 from application.audit.working_paper.writing import write_paper
 from application.certificates.evaluation import stamp_of
+from contract.declarations import declared
 from contract.requests.evaluate import CombinedEvaluationRequest, IssueCombinedPaperRequest
 from contract.words import REVIEW_STATES, Action, ReviewState
 from lazy_dataclasses import dataclass
@@ -75,9 +76,9 @@ def issue_together(
         has too many papers, or was deleted.
     QuotaExceeded
         The file would exceed a quota.
-    EngagementSealed, Forbidden
-        A sample is in a sealed engagement; or its findings are approved, and the caller isn't such
-        a person, or can't write one of the datasets.
+    EngagementClosed, Forbidden
+        A sample is in a sealed or archived engagement; or its findings are approved, and the caller
+        isn't such a person, or can't write one of the datasets.
     """
     service = by.service
     jobs = sorted(jobs, key=lambda job: job.id)
@@ -147,7 +148,7 @@ def withdraw_together(by: Caller, paper_id: int, reason: str) -> CombinedPaper:
     ------
     NotFound, Conflict
         There is no such paper that the caller can read; or it was withdrawn.
-    EngagementSealed, Forbidden
+    EngagementClosed, Forbidden
         As for :func:`issue_together`.
     """
     paper = readable_paper(by, paper_id)
@@ -213,11 +214,12 @@ def _begun(tx: Transaction, jobs: Sequence[JobRecord]) -> _Begun:
 
 
 def _parameters(given: CombinedEvaluationRequest) -> dict[str, Any]:
-    names = ("confidence", "tolerable", "kind", "estimator", "book_column", "covered_only")
+    """The given fields of an evaluation, but for its samples."""
+    names = [each.name for each in declared(CombinedEvaluationRequest) if each.name != "jobs"]
     values = {name: getattr(given, name) for name in names}
     if given.tolerable is not None:
         values["tolerable"] = f"{given.tolerable:f}"
-    return {name: value for name, value in values.items() if value not in (None, False)}
+    return {name: value for name, value in values.items() if value not in (None, False, "")}
 
 
 def _record(tx: Transaction, by: Caller, paper: CombinedPaper, step: str) -> None:

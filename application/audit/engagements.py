@@ -142,8 +142,8 @@ def _managed(
         There is none that the caller can see.
     Forbidden
         The caller is a member who doesn't manage it.
-    EngagementSealed, Conflict
-        It is sealed; or it is archived or deleted.
+    EngagementClosed
+        It is sealed, archived or deleted.
     """
     user = by.user_in(tx)
     engagement = readable_engagement(tx, user, engagement_id)
@@ -225,7 +225,7 @@ def change_facts(by: Caller, engagement_id: int, given: EngagementChangeRequest)
 
     Raises
     ------
-    NotFound, Forbidden, EngagementSealed
+    NotFound, Forbidden, EngagementClosed
         See :func:`_managed`.
     RefusedField
         The period would end before it begins.
@@ -286,7 +286,7 @@ def delete(by: Caller, engagement_id: int) -> ShownEngagement:
 
     Raises
     ------
-    NotFound, Forbidden, EngagementSealed
+    NotFound, Forbidden, EngagementClosed
         See :func:`_managed`.
     Conflict
         A paper of a sample was issued, or its findings are submitted, signed off or approved.

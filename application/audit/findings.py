@@ -45,7 +45,7 @@ from service.tables.named_rows import NamedItems
 from service.tables.open_tables import open_source
 from service.tables.row_names import RowNames, names_of_job
 from storage.audit.attachments import Attachment, attachments_of
-from storage.audit.engagements import require_unsealed
+from storage.audit.engagements import require_not_closed
 from storage.audit.findings import (
     NewestFinding,
     Replacement,
@@ -494,8 +494,8 @@ def require_entries(tx: Transaction, job: JobRecord) -> None:
 
 
 def require_not_deleted(tx: Transaction, job: JobRecord) -> None:
-    """Raise SampleDeleted if the sample is in the bin or deleted; EngagementSealed if sealed."""
-    require_unsealed(tx, job.id)
+    """Raise SampleDeleted for a sample in the bin or deleted, or EngagementClosed."""
+    require_not_closed(tx, job.id)
     if not has_sample_ref(tx, job.dataset_id, job.output_commit_id):
         raise SampleDeleted(
             "The sample was deleted, so its findings can't be changed. Restore it from the bin."

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import islice
 from typing import Annotated, TypeVar
 
 from application.access import Caller
@@ -24,8 +26,13 @@ from contract.words import InboxKind, MemberRole
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
-from storage.audit.combined_papers import engagement_papers, engagements_with_papers
+from storage.audit.combined_papers import (
+    EngagementPaper,
+    engagement_papers,
+    engagements_with_papers,
+)
 from storage.audit.engagements import (
+    EngagementSample,
     approved_engagements,
     get_engagement,
     list_engagement_samples,
@@ -173,11 +180,7 @@ def inbox(by: Caller) -> Inbox:
     """Return what waits for the caller."""
     with by.service.database.read() as tx:
         user = by.user_in(tx)
-        entries = [
-            *_combined_papers(tx, user, MOST),
-            *_engagements(tx, user, MOST),
-            *_failed_jobs(tx, user),
-        ]
+        entries = [*_of_engagements(tx, user, MOST), *_failed_jobs(tx, user)]
         for kind, what in _REVIEWED.items():
             entries += _of_kind(kind, _with_jobs(tx, waiting_samples(tx, user, *what, MOST)))
         entries = [_with_reason(tx, entry) for entry in entries]
@@ -202,14 +205,18 @@ def _count(by: Caller) -> int:
     """Count as the lists do, but read jobs only where the counts of a sample don't suffice."""
     with by.service.database.read() as tx:
         user = by.user_in(tx)
-        steps = (waiting_samples(tx, user, *what, MANY) for what in _REVIEWED.values())
-        count = sum(map(len, steps))
-        count += len(list(_combined_papers(tx, user, MANY))) + len(_failed_jobs(tx, user))
-        count += len(list(_engagements(tx, user, MANY)))
-    for counter in (_count_own_samples, count_waiting):
+        count = len(_failed_jobs(tx, user))
+        for what in _REVIEWED.values():
+            count += len(waiting_samples(tx, user, *what, MANY - count))
+    for counter in (_count_own_samples, count_waiting, _count_of_engagements):
         if count < MANY:
             count += counter(by, MANY - count)
     return min(count, MANY)
+
+
+def _count_of_engagements(by: Caller, most: int) -> int:
+    with by.service.database.read() as tx:
+        return len(list(islice(_of_engagements(tx, by.user_in(tx), most), most)))
 
 
 def _count_own_samples(by: Caller, most: int) -> int:
@@ -359,20 +366,35 @@ def _queues(by: Caller) -> Iterator[InboxEntry]:
             yield _entry("rows_to_decide", queue.to_decide, queue.job_id, queue.sample)
 
 
-def _combined_papers(tx: Transaction, user: User, most: int) -> Iterator[InboxEntry]:
+_Parts = tuple[Sequence[EngagementSample], Sequence[EngagementPaper]]
+"""The samples of an engagement, and the papers on several of them."""
+
+
+def _of_engagements(tx: Transaction, user: User, most: int) -> Iterator[InboxEntry]:
+    """At most so many entries of each kind; the parts of an engagement are read once."""
+
+    @cache
+    def parts(engagement_id: int) -> _Parts:
+        samples = list_engagement_samples(tx, engagement_id)
+        return samples, engagement_papers(tx, engagement_id, samples)
+
+    yield from islice(_combined_papers(tx, user, parts), most)
+    yield from islice(_engagements(tx, user, parts), most)
+
+
+def _combined_papers(
+    tx: Transaction, user: User, parts: Callable[[int], _Parts]
+) -> Iterator[InboxEntry]:
     """The papers on several samples that a reviewer or partner issues anew since the approval."""
-    declared, entries = KINDS["combined_papers_to_issue"], 0
+    declared = KINDS["combined_papers_to_issue"]
 
     def page(before: int) -> list[int]:
-        return engagements_with_papers(tx, user, REVIEWING, most, before)
+        return engagements_with_papers(tx, user, REVIEWING, MOST, before)
 
     for engagement_id in _each(page, int):
-        samples = list_engagement_samples(tx, engagement_id)
-        for paper in engagement_papers(tx, engagement_id, samples):
-            if entries >= most or not (paper.lacks and paper.is_ready):
-                continue
-            if may_issue(tx, user, paper.jobs, paper.datasets):
-                entries += 1
+        for paper in parts(engagement_id)[1]:
+            is_due = paper.lacks and paper.is_ready
+            if is_due and may_issue(tx, user, paper.jobs, paper.datasets):
                 yield InboxEntry(
                     "combined_papers_to_issue",
                     declared.title,
@@ -384,21 +406,19 @@ def _combined_papers(tx: Transaction, user: User, most: int) -> Iterator[InboxEn
                 )
 
 
-def _engagements(tx: Transaction, user: User, most: int) -> Iterator[InboxEntry]:
+def _engagements(
+    tx: Transaction, user: User, parts: Callable[[int], _Parts]
+) -> Iterator[InboxEntry]:
     """The engagements that a partner can seal."""
-    declared, entries = KINDS["engagements_to_seal"], 0
+    declared = KINDS["engagements_to_seal"]
 
     def page(before: int) -> list[int]:
-        return approved_engagements(tx, user, ROLES["approved"], most, before)
+        return approved_engagements(tx, user, ROLES["approved"], MOST, before)
 
     for engagement_id in _each(page, int):
-        if entries >= most:
-            return
-        samples = list_engagement_samples(tx, engagement_id)
+        samples, papers = parts(engagement_id)
         engagement = get_engagement(tx, engagement_id)
-        papers = engagement_papers(tx, engagement_id, samples)
         if not missing_for_seal(samples, papers) and may_take(tx, user, engagement, "seal"):
-            entries += 1
             yield InboxEntry(
                 "engagements_to_seal",
                 declared.title,

@@ -28,7 +28,7 @@ from contract.words import Level, MemberRole, ReviewAction, ReviewState
 from domain_errors import DomainError
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
-from storage.audit.engagements import engagement_of, list_members, require_unsealed
+from storage.audit.engagements import engagement_of, list_members, require_not_closed
 from storage.audit.findings import (
     Review,
     ReviewEntry,
@@ -69,8 +69,8 @@ def review(by: Caller, job: JobRecord, step: ReviewRequest) -> Review:
     Forbidden
         The reviewer, or who reopens, prepared the findings; or the level is too low; or the role in
         the engagement doesn't have this step.
-    EngagementSealed
-        The sample is in a sealed engagement.
+    EngagementClosed
+        The sample is in a sealed or archived engagement.
     InvalidValue
         The step needs a note, or keeps no evaluation.
     InvalidFindings
@@ -269,7 +269,7 @@ def steps_of(tx: Transaction, user: User, level: Level | None, job_id: str) -> l
     for action, before in _STATES_BEFORE.items():
         if state in before:
             with suppress(Conflict, Forbidden):
-                require_unsealed(tx, job_id)
+                require_not_closed(tx, job_id)
                 _require_person(tx, user, level, job_id, action)
                 steps.append(action)
     return steps
@@ -328,12 +328,12 @@ def require_final_issuer(tx: Transaction, user: User, job_id: str) -> None:
 
     Raises
     ------
-    EngagementSealed
-        The sample is in a sealed engagement.
+    EngagementClosed
+        The sample is in a sealed or archived engagement.
     Forbidden
         The findings are approved, and the user prepared them or is no reviewer or partner.
     """
-    require_unsealed(tx, job_id)
+    require_not_closed(tx, job_id)
     if review_of(tx, job_id).state != "approved":
         return
     roles = _roles_of(tx, job_id)
@@ -444,12 +444,12 @@ def require_second_person(
     Forbidden
         The user prepared one of them, or neither signed it off nor owns the dataset; in an
         engagement, is no reviewer or partner, or of an approved one no partner.
-    EngagementSealed
-        One of them is in a sealed engagement.
+    EngagementClosed
+        One of them is in a sealed or archived engagement.
     """
     job_ids = list(job_ids)
     for job_id in job_ids:
-        require_unsealed(tx, job_id)
+        require_not_closed(tx, job_id)
     found = [each for each in (sign_off_of(tx, job_id) for job_id in job_ids) if each is not None]
     for sign_off in found:
         if not sign_off.may_be_undone_by(user, level) and sign_off.roles is not None:

@@ -84,8 +84,8 @@ def seal(by: Caller, engagement_id: int) -> ShownEngagement:
     ------
     NotFound
         There is no engagement that the caller can see.
-    EngagementSealed
-        It is sealed.
+    EngagementClosed
+        It is sealed, archived or deleted.
     Forbidden
         The caller is no partner of it, prepared a sample, or can't write one of its datasets.
     NotReady

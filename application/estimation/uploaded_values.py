@@ -34,7 +34,7 @@ from sampling_engine.sample_table import SAMPLE_COLUMNS
 from service.service import Service
 from service.tables.open_tables import open_sample
 from service.tables.row_names import key_of_job
-from storage.audit.engagements import require_unsealed
+from storage.audit.engagements import require_not_closed
 from storage.audit.sample_values import NewValues, SampleValues, insert_values, list_values
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -140,8 +140,8 @@ def store_values(caller: Caller, job: JobRecord, given: RowFile) -> StoredUpload
     ------
     InvalidRowFile
         A row lacks a key, or its key is repeated or not that of one sampled row.
-    EngagementSealed
-        The sample is in a sealed engagement.
+    EngagementClosed
+        The sample is in a sealed or archived engagement.
     """
     service = caller.service
     with given.path.open("rb") as content:
@@ -170,7 +170,7 @@ def store_values(caller: Caller, job: JobRecord, given: RowFile) -> StoredUpload
         )
         service.quotas.measure(service.database, job.dataset_id, caller.user.id)
         with caller.writing() as tx:
-            require_unsealed(tx, job.id)
+            require_not_closed(tx, job.id)
             earlier = list_values(tx, job.id)
             same = next((each for each in earlier if _is_same(each, new)), None)
             if same is None:

@@ -19,7 +19,7 @@ from service.service import Service
 from storage.accounts.authority import require_level, require_role
 from storage.accounts.datasets import restore_dataset
 from storage.accounts.users import User
-from storage.audit.engagements import require_unsealed
+from storage.audit.engagements import require_not_closed
 from storage.audit.findings import signed_off_jobs
 from storage.certificates.ledger import append_entry
 from storage.errors import Conflict, NameTaken
@@ -112,8 +112,8 @@ def restore(by: Caller, entry_id: int, name: str | None = None) -> BinEntry:
         The name can't be that of a version, or is reserved for samples or saved queries.
     Conflict
         It is a wave that its panel has drawn again.
-    EngagementSealed
-        It is a sample of a sealed engagement.
+    EngagementClosed
+        It is a sample of a sealed or archived engagement.
     NotFound, Forbidden
         The entry isn't visible or has expired; the user can't edit the dataset.
     """
@@ -127,7 +127,7 @@ def restore(by: Caller, entry_id: int, name: str | None = None) -> BinEntry:
             by.audit(tx, "dataset_restored", dataset_id=entry.dataset_id, name=name)
         else:
             if entry.job_id is not None:
-                require_unsealed(tx, entry.job_id)
+                require_not_closed(tx, entry.job_id)
             ref_name = entry.ref_name if name is None else named_ref(entry.ref_name, name)
             if name is not None and is_movable(entry.ref_name):
                 parse_version_name(name, ("body", "name"))

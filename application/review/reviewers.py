@@ -8,7 +8,7 @@ from application.access import Caller
 from application.administration.grantees import find_member
 from application.audit.findings import require_not_deleted
 from storage.accounts.users import User
-from storage.audit.engagements import require_unsealed
+from storage.audit.engagements import require_not_closed
 from storage.audit.reviewing import Reviewer, add_reviewer, list_reviewers, remove_reviewer
 from storage.errors import NotFound
 from storage.jobs.jobs import JobRecord
@@ -50,7 +50,7 @@ def end_reviewer(by: Caller, job: JobRecord, name: str) -> list[Reviewer]:
     """
     by.dataset(job.dataset_id, "write")
     with by.writing() as tx:
-        require_unsealed(tx, job.id)
+        require_not_closed(tx, job.id)
         user = find_member(tx, name, "reviewer")
         if not remove_reviewer(tx, job.id, user.id):
             raise NotFound(

@@ -34,7 +34,7 @@ class CombinedPaper:
     jobs: Annotated[list[str], Help("The jobs of the samples, sorted.")]
     samples: Annotated[list[str], Help("Their names, in the order of `jobs`.")]
     datasets: Annotated[list[int], Help("Their datasets, whose ledgers have an entry of it.")]
-    request: Annotated[dict[str, Any], Help("The parameters of the evaluation.")]
+    request: Annotated[dict[str, Any], Help("What was given for the evaluation.")]
     format: str
     language: str
     review_state: Annotated[
@@ -62,7 +62,8 @@ class CombinedPaper:
     def query(self) -> Annotated[str, Help("Of the page that evaluates these samples again.")]:
         """The query of the page that evaluates the samples as the paper does."""
         texts = {name: "true" if own is True else own for name, own in self.request.items()}
-        return urlencode({"jobs": ",".join(self.jobs), **texts})
+        # The page evaluates nothing without `tolerable`, which may be empty.
+        return urlencode({"jobs": ",".join(self.jobs), "tolerable": "", **texts})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Engagements: client, period, team, datasets and samples of one audit, and their seal.
 
-Guarantees that a sample is in one engagement at most, and that nothing of a sealed engagement
-changes: the seal is read in the transaction of the change.
+Guarantees that a sample is in one engagement at most, and that nothing of a sealed or
+archived engagement changes: its state is read in the transaction of the change.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ MAX_DATASETS = 100
 """Datasets of an engagement."""
 
 
-class EngagementSealed(Conflict):
+class EngagementClosed(Conflict):
+    """The engagement is sealed, archived or deleted, so that nothing of it changes."""
+
+
+class EngagementSealed(EngagementClosed):
     """The engagement is sealed."""
 
     code = "engagement_sealed"
@@ -90,7 +94,7 @@ class EngagementRecord:
         return f"{self.number + ', ' if self.number else ''}{self.client_name}, {self.period}"
 
     def require_open(self) -> None:
-        """Raise EngagementSealed if it is sealed, Conflict if it is archived or deleted."""
+        """Raise EngagementSealed if it is sealed, EngagementClosed if archived or deleted."""
         if self.seal is not None:
             raise EngagementSealed(
                 "The engagement {engagement} is sealed by {person}, and nothing of it changes. "
@@ -101,9 +105,9 @@ class EngagementRecord:
         self.require_listed()
 
     def require_listed(self) -> None:
-        """Raise Conflict if it is archived or deleted."""
+        """Raise EngagementClosed if it is archived or deleted."""
         if self.hidden_as is not None:
-            raise Conflict(
+            raise EngagementClosed(
                 "The engagement {engagement} is {state}. {undo} it first.",
                 engagement=str(self.id),
                 state=self.hidden_as,
@@ -431,17 +435,17 @@ def engagement_of(tx: Transaction, job_id: str) -> EngagementRecord | None:
     return None if row is None else get_engagement(tx, row["engagement_id"])
 
 
-def require_unsealed(tx: Transaction, job_id: str) -> None:
-    """Raise EngagementSealed if a sample is one of a sealed engagement."""
+def require_not_closed(tx: Transaction, job_id: str) -> None:
+    """Raise EngagementClosed if a sample is one of a sealed or archived engagement."""
     engagement = engagement_of(tx, job_id)
     if engagement is not None:
         engagement.require_open()
 
 
-def require_unsealed_table(
+def require_table_not_closed(
     tx: Transaction, dataset_id: int, commit_id: str, table_key: str
 ) -> None:
-    """Raise EngagementSealed if a sample of a sealed engagement was drawn from a table."""
+    """Raise EngagementClosed if a sample of such an engagement was drawn from a table."""
     table = {"dataset_id": dataset_id, "commit_id": commit_id, "table_key": table_key}
     for row in all_rows(tx, "engagements_of_table", **table):
         get_engagement(tx, row["engagement_id"]).require_open()

@@ -24,7 +24,7 @@ from contract.words import (
 )
 from domain_errors import Loc
 from lazy_dataclasses import dataclass
-from storage.audit.engagements import require_unsealed
+from storage.audit.engagements import require_not_closed
 from storage.errors import Conflict
 from storage.jobs.jobs import JobRecord, get_job
 from storage.sqlite.clock import Clock, timestamp
@@ -492,12 +492,12 @@ def require_open(tx: Transaction, job_id: str) -> None:
 
     Raises
     ------
-    EngagementSealed
-        The sample is in a sealed engagement.
+    EngagementClosed
+        The sample is in a sealed or archived engagement.
     FindingsLocked
         The review is submitted, signed off or approved.
     """
-    require_unsealed(tx, job_id)
+    require_not_closed(tx, job_id)
     state = review_of(tx, job_id).state
     if state == "submitted":
         raise FindingsLocked(

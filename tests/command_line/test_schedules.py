@@ -11,7 +11,7 @@ from tests.command_line.conftest import Run
 from tests.support.live_server import write_csv
 
 
-@pytest.mark.usefixtures("created")
+@pytest.mark.usefixtures("serving")
 def test_schedule_is_created_paused_run_and_removed(run: Run, tmp_path: Path) -> None:
     run("import", str(write_csv(tmp_path / "t.csv", 30)), "--dataset", "Ledger")
     run("sample", "Ledger", "--method", "random", "--size", "3")
@@ -50,7 +50,7 @@ def test_schedule_is_created_paused_run_and_removed(run: Run, tmp_path: Path) ->
     assert "weekly" not in run("schedule", "list", "Ledger").stdout
 
 
-@pytest.mark.usefixtures("created")
+@pytest.mark.usefixtures("serving")
 def test_the_runs_of_a_schedule_are_answered_and_compared(run: Run, tmp_path: Path) -> None:
     run("import", str(write_csv(tmp_path / "t.csv", 30)), "--dataset", "Ledger")
     run("sample", "Ledger", "--method", "random", "--size", "4")

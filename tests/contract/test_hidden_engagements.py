@@ -10,6 +10,8 @@ from tests.contract.problems import assert_problem
 from tests.support.engagement_scene import FACTS, EngagementScene
 from tests.support.live_server import LiveServer
 
+BALANCE = {"column": "amount", "balance": "1.00", "reference": "account 1600"}
+
 
 @pytest.fixture
 def scene(server: LiveServer) -> EngagementScene:
@@ -107,6 +109,7 @@ def test_nothing_of_a_finished_archived_engagement_changes(scene: EngagementScen
         scene.issue("partner"),
         partner.post(f"{scene.path}/seal"),
         scene.admin.patch(scene.path, json={"number": "E 8"}),
+        scene.admin.post(f"/api/datasets/{scene.dataset}/reconciliations", json=BALANCE),
     ):
         assert "is archived" in assert_problem(refused, 409, "conflict")["detail"]
     scene.drawn(seed=9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from click.testing import CliRunner
@@ -164,6 +165,21 @@ def test_periods_on_page_paper_and_command(
     printed = CliRunner().invoke(command, ["evaluate-together", *equal_jobs, *options])
     assert (printed.exit_code, sentence in printed.output) == (0, True), printed.output
     assert "EU cohesion policy" in printed.output
+
+
+def test_an_issued_paper_of_periods_is_evaluated_again_as_it_was(
+    server: LiveServer, equal_jobs: list[str]
+) -> None:
+    asked = {"programme": "eu-cohesion", "confidence": 0.6, "estimator": "ratio"}
+    issued = server.admin.post(f"{PATH}/papers", json={"jobs": equal_jobs, **asked})
+    assert issued.status_code == 200, issued.text
+    paper = issued.json()
+    assert paper["request"] == asked
+    query = dict(parse_qsl(paper["query"], keep_blank_values=True))
+    page = Reader(server, "admin").text("/evaluate-together", **query)
+    assert paper["conclusion"] in page
+    again = server.admin.post(PATH, json={"jobs": equal_jobs, **paper["request"]}).json()
+    assert again["conclusion"]["sentence"] == paper["conclusion"]
 
 
 def test_refusals_of_periods_name_their_field(server: LiveServer, equal_jobs: list[str]) -> None:

@@ -68,8 +68,8 @@ def issue_paper(
         A step of the review was taken meanwhile.
     QuotaExceeded
         The file would exceed a quota.
-    EngagementSealed
-        The sample is in a sealed engagement.
+    EngagementClosed
+        The sample is in a sealed or archived engagement.
     Forbidden
         The findings are approved, and the caller isn't such a person.
     """
