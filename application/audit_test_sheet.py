@@ -318,9 +318,10 @@ def audit_tests_of_sample(service: Service, job: JobRecord) -> Iterator[Facts]:
 
 
 def _purpose(job: JobRecord, answer: AuditTestAnswer) -> str:
-    """What the user wrote; else the test and its version, in the language of the paper."""
-    own = Sentence("{test} of {version}", test=Sentence(answer.title), version=answer.source_ref)
-    return own if job.purpose in (None, "", str(own)) else str(job.purpose)
+    """What the user wrote; else the test and its dataset, in the language of the paper."""
+    own = Sentence("{test} of {dataset}", test=Sentence(answer.title), dataset=job.dataset_name)
+    usual = f"{answer.title} of {answer.source_ref}"
+    return own if job.purpose in (None, "", usual) else str(job.purpose)
 
 
 def audit_test_paper(service: Service, job: JobRecord, answer: AuditTestAnswer) -> list[Section]:

@@ -136,6 +136,8 @@ def _drawn_as(job: JobRecord) -> DrawnAs:
     )
 
 
+OF_PROGRAMME = Sentence("programme")
+"""The title of the programme in lists of parameters."""
 SEQUENTIAL = "sequential"
 """Tolerates the same share of rows, or of money, as the kind that a plan is for."""
 
@@ -287,7 +289,7 @@ def _text(name: str, value: Any) -> str:
     if name == "kind":
         return Sentence(KINDS[value].title.lower())
     own = next((each for each in evaluation_parameters() if each.name == name), None)
-    title = name if own is None else own.title.lower()
+    title = OF_PROGRAMME if own is None else own.title.lower()
     if value is None:
         return Sentence("{title} not given", title=Sentence(title))
     if name == "confidence":
