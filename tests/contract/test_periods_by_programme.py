@@ -172,7 +172,7 @@ def test_refusals_of_periods_name_their_field(server: LiveServer, equal_jobs: li
         ({"programme": "eu"}, "programme", "There is no programme"),
         ({"programme": "recovery"}, "programme", "no evaluation of these samples together"),
         ({"programme": "mus-standard"}, "programme", "no such evaluation of a sample drawn as"),
-        ({"confidence": 0.95}, "confidence", "0.6, 0.7, 0.8, 0.9"),
+        ({"confidence": 0.95}, "confidence", "60 %, 70 %, 80 %, 90 %"),
         ({"tolerable": 0.1}, "tolerable", "at most 0.02"),
         ({"estimator": "regression"}, "programme", "no such evaluation"),
     ):
