@@ -149,6 +149,9 @@ def write_combined(
 def withdraw_together(by: Caller, paper_id: int, reason: str) -> CombinedPaper:
     """Withdraw a paper on several samples, so that no seal needs or names it; its file stays.
 
+    One of findings that were approved is withdrawn by who may issue such a paper, even if they
+    were reopened.
+
     Raises
     ------
     NotFound, Conflict
@@ -161,7 +164,7 @@ def withdraw_together(by: Caller, paper_id: int, reason: str) -> CombinedPaper:
         by.dataset(dataset_id, "write")
     with by.writing() as tx:
         for job_id in paper.jobs:
-            require_final_issuer(tx, by.user, job_id)
+            require_final_issuer(tx, by.user, job_id, paper.review_state)
         withdraw_combined_paper(tx, paper_id, reason.strip(), by.user.id, by.service.clock)
         _record(tx, by, paper, "withdrawn")
         return combined_paper(tx, paper_id)
