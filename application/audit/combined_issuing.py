@@ -243,13 +243,17 @@ def _record(tx: Transaction, by: Caller, paper: CombinedPaper, step: str) -> Non
     for dataset_id in paper.datasets:
         append_entry(tx, dataset_id, "combined_paper", by.user.soeid, body, by.service.clock)
     action: Action = "combined_paper_issued" if step == "issued" else "combined_paper_withdrawn"
-    first_jobs = {get_job(tx, job_id).dataset_id: job_id for job_id in reversed(paper.jobs)}
-    for dataset_id, job_id in first_jobs.items():
+    first_jobs: dict[int, str] = {}
+    for job_id in reversed(paper.jobs):
+        with suppress(NotFound):  # the sample was pruned
+            first_jobs[get_job(tx, job_id).dataset_id] = job_id
+    for dataset_id in paper.datasets:
+        job = first_jobs.get(dataset_id)
         by.audit(
             tx,
             action,
             dataset_id=dataset_id,
-            about=("job", job_id),
+            about=None if job is None else ("job", job),
             title=paper.title,
             sha256=paper.sha256,
         )
