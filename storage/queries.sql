@@ -1821,15 +1821,16 @@ FROM combined_papers JOIN users ON users.id = user_id
      LEFT JOIN users AS withdrawers ON withdrawers.id = withdrawn_by
 WHERE combined_papers.id = :id;
 
--- engagement_combined_papers: List the newest paper on each set of samples of an engagement.
+-- engagement_combined_papers: List the newest paper on each set of samples of an engagement, but for
+-- withdrawn ones.
 SELECT combined_papers.*, users.soeid AS user_soeid, withdrawers.soeid AS withdrawn_by_soeid
 FROM combined_papers JOIN users ON users.id = user_id
      LEFT JOIN users AS withdrawers ON withdrawers.id = withdrawn_by
-WHERE withdrawn_at IS NULL AND combined_papers.id IN (
+WHERE combined_papers.id IN (
     SELECT max(paper_id)
     FROM engagement_samples JOIN combined_paper_samples USING (job_id)
          JOIN combined_papers AS listed ON listed.id = paper_id
-    WHERE engagement_id = :engagement_id
+    WHERE engagement_id = :engagement_id AND listed.withdrawn_at IS NULL
     GROUP BY listed.jobs)
 ORDER BY combined_papers.id;
 
