@@ -102,23 +102,16 @@ def issue_together(
         for dataset_id in datasets:
             service.quotas.measure(service.database, dataset_id, by.user.id)
         paper = {
-            "number": begun.number,
-            "jobs": [job.id for job in jobs],
-            "samples": [job.output_name or job.id[:8] for job in jobs],
-            "datasets": datasets,
-            "request": _parameters(given),
-            "format": given.format,
+            **_stated(jobs, given, found, begun),
             "language": language,
-            "review_state": next(each for each in REVIEW_STATES if each in begun.states),
-            "is_tolerable": found.conclusion and found.conclusion.is_tolerable,
-            "conclusion": found.conclusion and found.conclusion.sentence,
-            "evaluation_sha256": digest_of(json.loads(json.dumps(as_json(found)))),
             "sha256": file.sha256,
             "size_bytes": file.size_bytes,
             "user_id": by.user.id,
             "issued_at": timestamp(service.clock()),
         }
         with by.writing() as tx:
+            for dataset_id in datasets:
+                service.quotas.require_room(tx, dataset_id, by.user.id, [file])
             _require_issuer(tx, by, jobs)
             if _begun(tx, jobs) != begun:
                 raise Conflict(
@@ -128,6 +121,27 @@ def issue_together(
             kept = combined_paper(tx, insert_combined_paper(tx, paper))
             _record(tx, by, kept, "issued")
             return kept
+
+
+def _stated(
+    jobs: Sequence[JobRecord],
+    given: IssueCombinedPaperRequest,
+    found: CombinedEvaluation,
+    begun: _Begun,
+) -> dict[str, Any]:
+    """What is kept of a paper beside its file."""
+    return {
+        "number": begun.number,
+        "jobs": [job.id for job in jobs],
+        "samples": [job.output_name or job.id[:8] for job in jobs],
+        "datasets": sorted({job.dataset_id for job in jobs}),
+        "request": _parameters(given),
+        "format": given.format,
+        "review_state": next(each for each in REVIEW_STATES if each in begun.states),
+        "is_tolerable": found.conclusion and found.conclusion.is_tolerable,
+        "conclusion": found.conclusion and found.conclusion.sentence,
+        "evaluation_sha256": digest_of(json.loads(json.dumps(as_json(found)))),
+    }
 
 
 def write_combined(
