@@ -65,8 +65,7 @@ def issue_together(
 ) -> CombinedPaper:
     """Write a paper on several samples, keep its file, and enter its hash in their ledgers.
 
-    Papers of approved findings are issued by a reviewer or partner of the engagement who prepared
-    none of them.
+    A reviewer or partner of the engagement who prepared none issues those of approved findings.
 
     Raises
     ------
