@@ -208,12 +208,16 @@ def _may_read(by: Caller, paper: CombinedPaper) -> bool:
 
 
 def may_issue(
-    tx: Transaction, user: User, job_ids: Sequence[str], dataset_ids: Sequence[int]
+    tx: Transaction,
+    user: User,
+    job_ids: Sequence[str],
+    dataset_ids: Sequence[int],
+    issued: ReviewState | None = None,
 ) -> bool:
-    """Whether a user can issue, and withdraw, a paper on some samples of these datasets."""
+    """Whether a user can issue a paper on samples of datasets, or withdraw one of this state."""
     with suppress(Conflict, Forbidden):
         for job_id in job_ids:
-            require_final_issuer(tx, user, job_id)
+            require_final_issuer(tx, user, job_id, issued)
         return not unwritable_datasets(tx, user, dataset_ids)
     return False
 

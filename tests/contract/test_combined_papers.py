@@ -13,6 +13,7 @@ import pytest
 
 from application.administration.pruning import prune
 from application.audit import combined_issuing
+from application.sessions import COOKIE
 from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.test_second_person import delete
@@ -170,6 +171,14 @@ def test_a_preparer_never_withdraws_a_paper_of_approved_findings(scene: Combined
         scene.done(scene.step("partner", "reopened", "a row is missing"))
     detail = assert_problem(scene.withdraw("preparer", paper), 403, "forbidden")["detail"]
     assert "issues or withdraws it" in detail
+    query = {"jobs": ",".join(scene.jobs), "tolerable": "60%"}
+    for person, may in (("preparer", False), ("reviewer", True)):
+        token = scene.people[person].headers["Authorization"].removeprefix("Bearer ")
+        cookie = {"Cookie": f"{COOKIE}={token}"}
+        client = scene.server.client(None)
+        page = client.get("/evaluate-together", params=query, headers=cookie).text
+        assert ("Withdraw paper" in page) is may
+        assert "Issue paper</button>" in page
     scene.done(scene.withdraw("reviewer", paper))
 
 
