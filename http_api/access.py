@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import is_dataclass
 from functools import update_wrapper, wraps
 from itertools import islice
@@ -72,9 +72,10 @@ def without_query(view: View) -> View:
     return cast(View, checked)
 
 
-def file_response(media_type: str) -> Any:
-    """The OpenAPI document of a response that is a file."""
-    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+def file_response(media_types: Iterable[str]) -> Any:
+    """The OpenAPI document of a response that is a file of one of some media types."""
+    schema = {"type": "string", "format": "binary"}
+    content = {each.partition(";")[0]: {"schema": schema} for each in media_types}
     return {200: {"description": "The file", "content": content}}
 
 
@@ -120,7 +121,9 @@ def _answer_of(hint: Any) -> type[Any] | None:
     """The one answer of the contract that a view's annotation names, beside a file of it."""
     parts = get_args(hint) if isinstance(hint, UnionType) else (hint,)
     named = [part for part in parts if is_dataclass(part) or is_typeddict(part)]
-    return cast("type[Any]", named[0]) if len(named) == 1 else None
+    if len(named) > 1:
+        raise TypeError(f"A view answers one of {named}: name the `output` of its route.")
+    return cast("type[Any]", named[0]) if named else None
 
 
 def _answer_schema(output: type[Any] | MakeSchema) -> type[Schema]:
@@ -143,7 +146,7 @@ class SignedInBlueprint(APIBlueprint):
         body: type[Schema] | type[Request] | None = None,
         form: type[Schema] | type[Request] | None = None,
         output: type[Any] | MakeSchema | None = None,
-        file: str | None = None,
+        file: str | Iterable[str] = (),
         guard: Callable[[View], View] = lambda view: view,
         only_reads: bool = False,
         **options: Any,
@@ -152,7 +155,7 @@ class SignedInBlueprint(APIBlueprint):
 
         The view gets a query as ``query``, and a body or a form with files as ``given``: an
         instance of a request of the contract, or what a schema loads. It returns an answer, what a
-        schema dumps, or a ``file`` of that media type. What the route does not name is of the types
+        schema dumps, or a ``file`` of a media type. What the route does not name is of the types
         that the view is annotated with. Without a query every parameter is refused. A form whose
         schema has ``or_json`` may also be sent as JSON of that schema. With ``only_reads`` a read
         token may call it, whatever its method. Its schemas are made when it is first called or
@@ -164,8 +167,9 @@ class SignedInBlueprint(APIBlueprint):
             answered = output or _answer_of(hints.get("return"))
             sent = body or (None if form else hints.get("given"))
             asked = query or hints.get("query")
-            if file is not None:
-                view = self.doc(responses=file_response(file))(view)
+            if file:
+                types = [file] if isinstance(file, str) else file
+                view = self.doc(responses=file_response(types))(view)
             if answered is not None:
                 view = self.output(_answer_schema(answered))(view)
             if sent is not None:

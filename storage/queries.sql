@@ -1818,21 +1818,26 @@ FROM combined_paper_samples JOIN combined_papers ON combined_papers.id = paper_i
      LEFT JOIN users AS withdrawers ON withdrawers.id = withdrawn_by
 WHERE job_id = :job_id ORDER BY combined_papers.id DESC;
 
+-- samples_issued_together: Select the samples of an engagement on which there are papers with others.
+SELECT DISTINCT job_id FROM engagement_samples JOIN combined_paper_samples USING (job_id)
+WHERE engagement_id = :engagement_id;
+
 -- combined_paper_by_id: Select a paper on several samples.
 SELECT combined_papers.*, users.soeid AS user_soeid, withdrawers.soeid AS withdrawn_by_soeid
 FROM combined_papers JOIN users ON users.id = user_id
      LEFT JOIN users AS withdrawers ON withdrawers.id = withdrawn_by
 WHERE combined_papers.id = :id;
 
--- engagement_combined_papers: List the newest paper on each set of samples of an engagement.
+-- engagement_combined_papers: List the newest paper on each set of samples of an engagement, but for
+-- withdrawn ones.
 SELECT combined_papers.*, users.soeid AS user_soeid, withdrawers.soeid AS withdrawn_by_soeid
 FROM combined_papers JOIN users ON users.id = user_id
      LEFT JOIN users AS withdrawers ON withdrawers.id = withdrawn_by
-WHERE withdrawn_at IS NULL AND combined_papers.id IN (
+WHERE combined_papers.id IN (
     SELECT max(paper_id)
     FROM engagement_samples JOIN combined_paper_samples USING (job_id)
          JOIN combined_papers AS listed ON listed.id = paper_id
-    WHERE engagement_id = :engagement_id
+    WHERE engagement_id = :engagement_id AND listed.withdrawn_at IS NULL
     GROUP BY listed.jobs)
 ORDER BY combined_papers.id;
 

@@ -187,13 +187,7 @@ def evaluate_together(
         A job is named twice or can't be evaluated, one by monetary units has negative amounts,
         samples share rows, or rows with a book value are covered by none.
     """
-    for at, job in enumerate(jobs):
-        if job.id in {each.id for each in jobs[:at]}:
-            raise InvalidFindings(
-                "Sample {name} is named twice.",
-                name=job.shown_name,
-                loc=("body", "jobs", at),
-            )
+    _require_distinct(jobs)
     together = settled_together(service, jobs, given)
     given, confidence = together.request, together.confidence
     settled = [_settled(service, job, given) for job in jobs]
@@ -237,6 +231,16 @@ def evaluate_together(
         notes=tolerable.notes if tolerable else [],
     )
     return _by_programme(service, samples, together, answer, uncovered)
+
+
+def _require_distinct(jobs: Sequence[JobRecord]) -> None:
+    for at, job in enumerate(jobs):
+        if job.id in {each.id for each in jobs[:at]}:
+            raise InvalidFindings(
+                "Sample {name} is named twice.",
+                name=job.output_name or job.id[:8],
+                loc=("body", "jobs", at),
+            )
 
 
 def _by_programme(

@@ -64,8 +64,7 @@ def issue_together(
 ) -> CombinedPaper:
     """Write a paper on several samples, keep its file, and enter its hash in their ledgers.
 
-    Papers of approved findings are issued by a reviewer or partner of the engagement who prepared
-    none of them.
+    A reviewer or partner of the engagement who prepared none issues those of approved findings.
 
     Raises
     ------
@@ -97,23 +96,16 @@ def issue_together(
         for dataset_id in datasets:
             service.quotas.measure(service.database, dataset_id, by.user.id)
         paper = {
-            "number": begun.number,
-            "jobs": [job.id for job in jobs],
-            "samples": [job.shown_name for job in jobs],
-            "datasets": datasets,
-            "request": _parameters(given),
-            "format": given.format,
+            **_stated(jobs, given, found, begun),
             "language": language,
-            "review_state": next(each for each in REVIEW_STATES if each in begun.states),
-            "is_tolerable": found.conclusion and found.conclusion.is_tolerable,
-            "conclusion": found.conclusion and found.conclusion.sentence,
-            "evaluation_sha256": digest_of(json.loads(json.dumps(as_json(found)))),
             "sha256": file.sha256,
             "size_bytes": file.size_bytes,
             "user_id": by.user.id,
             "issued_at": timestamp(service.clock()),
         }
         with by.writing() as tx:
+            for dataset_id in datasets:
+                service.quotas.require_room(tx, dataset_id, by.user.id, [file])
             _require_issuer(tx, by, jobs)
             if _begun(tx, jobs) != begun:
                 raise Conflict(
@@ -123,6 +115,27 @@ def issue_together(
             kept = combined_paper(tx, insert_combined_paper(tx, paper))
             _record(tx, by, kept, "issued")
             return kept
+
+
+def _stated(
+    jobs: Sequence[JobRecord],
+    given: IssueCombinedPaperRequest,
+    found: CombinedEvaluation,
+    begun: _Begun,
+) -> dict[str, Any]:
+    """What is kept of a paper beside its file."""
+    return {
+        "number": begun.number,
+        "jobs": [job.id for job in jobs],
+        "samples": [job.output_name or job.id[:8] for job in jobs],
+        "datasets": sorted({job.dataset_id for job in jobs}),
+        "request": _parameters(given),
+        "format": given.format,
+        "review_state": next(each for each in REVIEW_STATES if each in begun.states),
+        "is_tolerable": found.conclusion and found.conclusion.is_tolerable,
+        "conclusion": found.conclusion and found.conclusion.sentence,
+        "evaluation_sha256": digest_of(json.loads(json.dumps(as_json(found)))),
+    }
 
 
 def write_combined(
@@ -144,6 +157,9 @@ def write_combined(
 def withdraw_together(by: Caller, paper_id: int, reason: str) -> CombinedPaper:
     """Withdraw a paper on several samples, so that no seal needs or names it; its file stays.
 
+    One of findings that were approved is withdrawn by who may issue such a paper, even if they
+    were reopened.
+
     Raises
     ------
     NotFound, Conflict
@@ -156,7 +172,7 @@ def withdraw_together(by: Caller, paper_id: int, reason: str) -> CombinedPaper:
         by.dataset(dataset_id, "write")
     with by.writing() as tx:
         for job_id in paper.jobs:
-            require_final_issuer(tx, by.user, job_id)
+            require_final_issuer(tx, by.user, job_id, paper.review_state)
         withdraw_combined_paper(tx, paper_id, reason.strip(), by.user.id, by.service.clock)
         _record(tx, by, paper, "withdrawn")
         return combined_paper(tx, paper_id)
@@ -187,12 +203,16 @@ def _may_read(by: Caller, paper: CombinedPaper) -> bool:
 
 
 def may_issue(
-    tx: Transaction, user: User, job_ids: Sequence[str], dataset_ids: Sequence[int]
+    tx: Transaction,
+    user: User,
+    job_ids: Sequence[str],
+    dataset_ids: Sequence[int],
+    issued: ReviewState | None = None,
 ) -> bool:
-    """Whether a user can issue, and withdraw, a paper on some samples of these datasets."""
+    """Whether a user can issue a paper on samples of datasets, or withdraw one of this state."""
     with suppress(Conflict, Forbidden):
         for job_id in job_ids:
-            require_final_issuer(tx, user, job_id)
+            require_final_issuer(tx, user, job_id, issued)
         return not unwritable_datasets(tx, user, dataset_ids)
     return False
 
@@ -235,13 +255,17 @@ def _record(tx: Transaction, by: Caller, paper: CombinedPaper, step: str) -> Non
     for dataset_id in paper.datasets:
         append_entry(tx, dataset_id, "combined_paper", by.user.soeid, body, by.service.clock)
     action: Action = "combined_paper_issued" if step == "issued" else "combined_paper_withdrawn"
-    first_jobs = {get_job(tx, job_id).dataset_id: job_id for job_id in reversed(paper.jobs)}
-    for dataset_id, job_id in first_jobs.items():
+    first_jobs: dict[int, str] = {}
+    for job_id in reversed(paper.jobs):
+        with suppress(NotFound):  # the sample was pruned
+            first_jobs[get_job(tx, job_id).dataset_id] = job_id
+    for dataset_id in paper.datasets:
+        job = first_jobs.get(dataset_id)
         by.audit(
             tx,
             action,
             dataset_id=dataset_id,
-            about=("job", job_id),
+            about=None if job is None else ("job", job),
             title=paper.title,
             sha256=paper.sha256,
         )

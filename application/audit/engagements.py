@@ -25,7 +25,7 @@ from domain_errors import Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.datasets import get_dataset, put_permission
 from storage.accounts.users import User, find_user
-from storage.audit.combined_papers import EngagementPaper, engagement_papers
+from storage.audit.combined_papers import EngagementPaper, engagement_papers, issued_together
 from storage.audit.engagements import (
     EngagementDataset,
     EngagementRecord,
@@ -289,30 +289,41 @@ def delete(by: Caller, engagement_id: int) -> ShownEngagement:
     NotFound, Forbidden, EngagementClosed
         See :func:`_managed`.
     Conflict
-        A paper of a sample was issued, or its findings are submitted, signed off or approved.
+        See :func:`require_deletable`.
     """
     with by.writing() as tx:
         engagement = _managed(tx, by, engagement_id)
-        samples = list_engagement_samples(tx, engagement_id)
-        together = {
-            job for each in engagement_papers(tx, engagement_id, samples) for job in each.jobs
-        }
-        for sample in samples:
-            if sample.paper is not None or sample.job_id in together:
-                raise Conflict(
-                    "A working paper on the sample {sample} was issued, so the engagement can't "
-                    "be deleted. Archive it when it is finished.",
-                    sample=sample.name,
-                )
-            if sample.review_state != "open":
-                raise Conflict(
-                    "The findings of the sample {sample} are submitted or signed off, so the "
-                    "engagement can't be deleted. Withdraw or reopen them first.",
-                    sample=sample.name,
-                )
+        require_deletable(tx, engagement_id, list_engagement_samples(tx, engagement_id))
         hide_engagement(tx, engagement_id, "deleted", by.user.id, by.service.clock)
         audit_engagement(tx, by, "engagement_deleted", engagement)
     return shown(by, engagement_id)
+
+
+def require_deletable(
+    tx: Transaction, engagement_id: int, samples: Sequence[EngagementSample]
+) -> None:
+    """Require an engagement that nothing of its samples keeps from being deleted.
+
+    Raises
+    ------
+    Conflict
+        A paper of a sample was issued, alone or with other samples, even if it was withdrawn; or
+        its findings are submitted, signed off or approved.
+    """
+    together = issued_together(tx, engagement_id)
+    for sample in samples:
+        if sample.paper is not None or sample.job_id in together:
+            raise Conflict(
+                "A working paper on the sample {sample} was issued, so the engagement can't "
+                "be deleted. Archive it when it is finished.",
+                sample=sample.name,
+            )
+        if sample.review_state != "open":
+            raise Conflict(
+                "The findings of the sample {sample} are submitted or signed off, so the "
+                "engagement can't be deleted. Withdraw or reopen them first.",
+                sample=sample.name,
+            )
 
 
 def restore(by: Caller, engagement_id: int) -> RestoredEngagement:

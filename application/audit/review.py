@@ -323,8 +323,15 @@ def _roles_of(tx: Transaction, job_id: str) -> dict[int, MemberRole] | None:
     return {each.user_id: each.role for each in list_members(tx, engagement.id)}
 
 
-def require_final_issuer(tx: Transaction, user: User, job_id: str) -> None:
+def require_final_issuer(
+    tx: Transaction, user: User, job_id: str, issued: ReviewState | None = None
+) -> None:
     """Require another person than the preparers to issue a paper of approved findings.
+
+    Parameters
+    ----------
+    issued : ReviewState, optional
+        The state of the findings in a paper to withdraw.
 
     Raises
     ------
@@ -334,13 +341,13 @@ def require_final_issuer(tx: Transaction, user: User, job_id: str) -> None:
         The findings are approved, and the user prepared them or is no reviewer or partner.
     """
     require_not_closed(tx, job_id)
-    if review_of(tx, job_id).state != "approved":
+    if "approved" not in (issued, review_of(tx, job_id).state):
         return
     roles = _roles_of(tx, job_id)
     if roles is not None and roles.get(user.id) not in REVIEWING:
         raise Forbidden(
-            "The findings are approved. A reviewer or partner of the engagement, who prepared "
-            "none of them, issues the paper."
+            "The paper is one of approved findings. A reviewer or partner of the engagement, who "
+            "prepared none of them, issues or withdraws it."
         )
     _require_another_person(tx, user, job_id)
 

@@ -59,7 +59,10 @@ class Seal:
     ]
     combined_papers: Annotated[
         list[dict[str, Any]],
-        Help("The newest paper on each set of samples together, with its SHA-256."),
+        Help(
+            "The newest paper on each set of samples together, with its SHA-256. Seals of older "
+            "versions don't have it."
+        ),
     ]
     sealed_by: str
     sealed_at: Annotated[str, Help("When. Seals of older versions don't have it.")]

@@ -173,28 +173,23 @@ def combine(
     if len(parts) < 2:
         raise InvalidFindings("Name two samples or more.", loc=("body", "jobs"))
     values, money = _split(parts)
-    level = confidence_of_limits(confidence, len(money), len(values))
-    error, degrees = _error_of(values)
-    t = t_quantile(level, degrees) if error else 0.0
-    sums = _sums_of(parts, t * error)
-    plain = sums.projected + (t_quantile(confidence, degrees) * error if error else 0.0)
-    plain += fsum((each.plain_limit or 0.0) - each.projected for each in money)
+    sums = _sums_of(parts, confidence)
     return CombinedMisstatement(
         sums.book_value,
         sums.projected,
         sums.over.found - sums.under.found,
         sums.over.errors + sums.under.errors,
-        error if values else None,
-        degrees if values and error else None,
-        t if values and error else None,
+        sums.error if values else None,
+        sums.degrees if sums.error else None,
+        sums.t if sums.error else None,
         sums.upper - sums.projected,
         sums.upper,
-        level,
-        plain,
+        sums.level,
+        sums.plain,
         sums.over,
         sums.under,
-        tuple(_arithmetic(parts, error, degrees, t, level, sums.upper)),
-        tuple(_notes(values, money, confidence, level, plain, places)),
+        tuple(_arithmetic(parts, sums)),
+        tuple(_notes(values, money, confidence, sums, places)),
         tuple(_caveats(parts, sums, tolerable, places)),
         _assurance(parts, money),
         _conclusion(parts, sums, confidence, tolerable, places, uncovered),
@@ -211,22 +206,32 @@ def _split(parts: Sequence[CombinedPart]) -> tuple[list[CombinedPart], list[Comb
 class _CombinedSums:
     """The figures of all samples on which a conclusion rests."""
 
+    error: float
+    degrees: float
+    t: float
+    level: float
     projected: float
     book_value: float
     upper: float
+    plain: float
     over: ProjectedErrors
     under: ProjectedErrors
 
 
-def _sums_of(parts: Sequence[CombinedPart], margin: float) -> _CombinedSums:
-    """Add up samples; the margin is of those by audit values."""
+def _sums_of(parts: Sequence[CombinedPart], confidence: float) -> _CombinedSums:
+    """Add up samples; ``error``, ``degrees`` and ``t`` are of those by audit values."""
     projected, book_value = (
         fsum(getattr(each, name) for each in parts) for name in ("projected", "book_value")
     )
-    _, money = _split(parts)
-    more = fsum((each.upper_limit or 0.0) - each.projected for each in money)
+    values, money = _split(parts)
+    level = confidence_of_limits(confidence, len(money), len(values))
+    error, degrees = _error_of(values)
+    t, plain_t = (t_quantile(each, degrees) if error else 0.0 for each in (level, confidence))
+    upper, plain = projected + t * error, projected + plain_t * error
+    upper += fsum((each.upper_limit or 0.0) - each.projected for each in money)
+    plain += fsum((each.plain_limit or 0.0) - each.projected for each in money)
     over, under = _direction(parts, "overstatement"), _direction(parts, "understatement")
-    return _CombinedSums(projected, book_value, projected + margin + more, over, under)
+    return _CombinedSums(error, degrees, t, level, projected, book_value, upper, plain, over, under)
 
 
 def _direction(parts: Sequence[CombinedPart], name: Direction) -> ProjectedErrors:
@@ -356,32 +361,21 @@ def _error_of(parts: Sequence[CombinedPart]) -> tuple[float, float]:
     return sqrt(total), total**2 / of_each
 
 
-def _arithmetic(
-    parts: Sequence[CombinedPart],
-    error: float,
-    degrees: float,
-    t: float,
-    level: float,
-    upper: float,
-) -> list[ArithmeticRow]:
-    projected = fsum(each.projected for each in parts)
+def _arithmetic(parts: Sequence[CombinedPart], sums: _CombinedSums) -> list[ArithmeticRow]:
+    error, level = sums.error, sums.level
     lines = [
-        ArithmeticRow(
-            "Projected misstatement",
-            Sentence("Σ over the samples"),
-            projected,
-        )
+        ArithmeticRow("Projected misstatement", Sentence("Σ over the samples"), sums.projected)
     ]
     if error:
         formula = Sentence(
             "t({level}; {degrees} {degrees|degree|degrees} of freedom)",
             level=FigureText(f"{level:g}"),
-            degrees=FigureText(f"{degrees:.1f}"),
+            degrees=FigureText(f"{sums.degrees:.1f}"),
         )
         lines += [
             ArithmeticRow("Standard error SE", "√ Σ SE²", error),
-            ArithmeticRow("t", formula, t),
-            ArithmeticRow("Margin", "t·SE", t * error),
+            ArithmeticRow("t", formula, sums.t),
+            ArithmeticRow("Margin", "t·SE", sums.t * error),
         ]
     for each in parts:
         if each.standard_error is None:
@@ -394,15 +388,14 @@ def _arithmetic(
                     (each.upper_limit or 0.0) - each.projected,
                 )
             )
-    return [*lines, ArithmeticRow("Upper limit", Sentence("the sum of these"), upper)]
+    return [*lines, ArithmeticRow("Upper limit", Sentence("the sum of these"), sums.upper)]
 
 
 def _notes(
     values: Sequence[CombinedPart],
     money: Sequence[CombinedPart],
     confidence: float,
-    level: float,
-    plain: float,
+    sums: _CombinedSums,
     places: int,
 ) -> list[str]:
     notes: list[str] = []
@@ -427,9 +420,9 @@ def _notes(
         notes.append(
             Sentence(
                 text,
-                level=confidence_text(round(level, 6)),
+                level=confidence_text(round(sums.level, 6)),
                 confidence=confidence_text(confidence),
-                plain=FigureText(f"{plain:,.{places}f}"),
+                plain=FigureText(f"{sums.plain:,.{places}f}"),
             )
         )
     if money and values:

@@ -72,17 +72,13 @@ def issue_combined(given: IssueCombinedPaperRequest) -> CombinedPaper:
     return issue_together(caller(), _samples(given), given)
 
 
-@blueprint.get(
-    "/papers",
-    query=CombinedPapersRequest,
-    output=list_schema("papers", CombinedPaper, "Newest first."),
-)
+@blueprint.get("/papers", output=list_schema("papers", CombinedPaper, "Newest first."))
 def combined_papers(query: CombinedPapersRequest) -> Listing:
     """The issued papers on a sample and others together, whose datasets I can all read."""
     return page_of(readable_papers(caller(), caller().job(query.job_id).id), query)
 
 
-@blueprint.get("/papers/<int:paper_id>", file="text/html")
+@blueprint.get("/papers/<int:paper_id>", file=PAPER_TYPES.values())
 def issued_combined(paper_id: int) -> Response:
     """Download an issued paper on several samples, as it was issued."""
     paper = readable_paper(caller(), paper_id)
@@ -96,7 +92,7 @@ def issued_combined(paper_id: int) -> Response:
     return file_answer(path, f"paper-{paper_id}.{paper.format}", PAPER_TYPES[paper.format])
 
 
-@blueprint.post("/papers/<int:paper_id>/withdraw", body=WithdrawPaperRequest, output=CombinedPaper)
+@blueprint.post("/papers/<int:paper_id>/withdraw")
 def withdraw_combined(paper_id: int, given: WithdrawPaperRequest) -> CombinedPaper:
     """Withdraw an issued paper on several samples with a reason; its file stays."""
     return withdraw_together(caller(), paper_id, given.reason)

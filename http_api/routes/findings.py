@@ -331,7 +331,7 @@ def papers(job_id: str, query: PageRequest) -> Listing:
         return page_of(list_issued_papers(tx, job.id), query, job.id)
 
 
-@blueprint.get("/papers/<int:number>", file="text/html")
+@blueprint.get("/papers/<int:number>", file=PAPER_TYPES.values())
 def issued(job_id: str, number: int) -> Response:
     """Download an issued working paper, as it was issued."""
     job = completed_sample(job_id)

@@ -96,6 +96,12 @@ def list_combined_papers(tx: Transaction, job_id: str) -> list[CombinedPaper]:
     return _PAPERS.all(tx, "list_combined_papers", job_id=job_id)
 
 
+def issued_together(tx: Transaction, engagement_id: int) -> set[str]:
+    """Return the samples of an engagement with papers on them and others, withdrawn or not."""
+    rows = all_rows(tx, "samples_issued_together", engagement_id=engagement_id)
+    return {row["job_id"] for row in rows}
+
+
 def combined_paper(tx: Transaction, paper_id: int) -> CombinedPaper:
     """Return a paper on several samples, without a check of rights; raise NotFound."""
     missing = NotFound("There is no paper {paper} on several samples.", paper=str(paper_id))

@@ -6,15 +6,20 @@ import hashlib
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from application.administration.pruning import prune
 from application.audit import combined_issuing
+from application.sessions import COOKIE
+from service.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.test_second_person import delete
-from tests.support.combined_scene import PATH, CombinedScene
-from tests.support.live_server import LiveServer
+from tests.support.combined_scene import PATH, ROWS, CombinedScene
+from tests.support.live_server import LiveServer, live_server
+from tests.web_ui.reader import Reader
 
 
 @pytest.fixture
@@ -22,9 +27,27 @@ def scene(server: LiveServer) -> CombinedScene:
     return CombinedScene(server)
 
 
-def entries(scene: CombinedScene) -> list[dict[str, Any]]:
-    """The entries of the ledger about papers on several samples, newest first."""
-    found = scene.admin.get(f"/api/datasets/{scene.dataset}/ledger").json()["entries"]
+@pytest.fixture
+def two(server: LiveServer) -> TwoDatasets:
+    return TwoDatasets(server)
+
+
+class TwoDatasets(CombinedScene):
+    """The second sample is one of another dataset, in the same engagement."""
+
+    def __init__(self, server: LiveServer) -> None:
+        super().__init__(server)
+        first, self.dataset = self.dataset, self.table(ROWS)
+        self.datasets = [first, self.dataset]
+        self.done(self.admin.put(f"{self.path}/datasets", json={"dataset_id": self.dataset}))
+        self.samples[1] = self.drawn(seed=6)
+        self.dataset = first
+
+
+def entries(scene: CombinedScene, dataset: int | None = None) -> list[dict[str, Any]]:
+    """The entries of a ledger about papers on several samples, newest first."""
+    path = f"/api/datasets/{dataset or scene.dataset}/ledger"
+    found = scene.admin.get(path).json()["entries"]
     return [each for each in found if each["kind"] == "combined_paper"]
 
 
@@ -130,6 +153,107 @@ def test_a_withdrawn_paper_is_not_needed(scene: CombinedScene) -> None:
     assert [each["body"]["step"] for each in entries(scene)] == ["withdrawn", "issued"]
     content = scene.admin.get(f"{PATH}/papers/{paper['id']}").content
     assert hashlib.sha256(content).hexdigest() == paper["sha256"]
+
+
+def test_an_older_paper_counts_again_when_the_newest_is_withdrawn(scene: CombinedScene) -> None:
+    scene.bring_both_to("approved")
+    older, newer = (scene.done(scene.issue_together("reviewer"))["id"] for _ in range(2))
+    assert [each["id"] for each in scene.papers()] == [newer]
+    scene.done(scene.withdraw("reviewer", newer))
+    assert [(each["id"], each["lacks"]) for each in scene.papers()] == [(older, None)]
+
+
+def test_a_preparer_never_withdraws_a_paper_of_approved_findings(scene: CombinedScene) -> None:
+    scene.bring_both_to("approved")
+    paper = scene.done(scene.issue_together("reviewer"))["id"]
+    for sample in scene.samples:
+        scene.sample = sample
+        scene.done(scene.step("partner", "reopened", "a row is missing"))
+    detail = assert_problem(scene.withdraw("preparer", paper), 403, "forbidden")["detail"]
+    assert "issues or withdraws it" in detail
+    query = {"jobs": ",".join(scene.jobs), "tolerable": "60%"}
+    for person, may in (("preparer", False), ("reviewer", True)):
+        token = scene.people[person].headers["Authorization"].removeprefix("Bearer ")
+        cookie = {"Cookie": f"{COOKIE}={token}"}
+        client = scene.server.client(None)
+        page = client.get("/evaluate-together", params=query, headers=cookie).text
+        assert ("Withdraw paper" in page) is may
+        assert "Issue paper</button>" in page
+    scene.done(scene.withdraw("reviewer", paper))
+
+
+def test_a_full_quota_of_one_dataset_takes_no_paper(two: TwoDatasets) -> None:
+    two.bring_both_to("open")
+    path, file = f"/api/datasets/{two.datasets[1]}/quota", {"file": ("scan.pdf", bytes(2**20))}
+    two.done(two.admin.post(f"{two.samples[1]}/attachments", files=file))
+    two.done(two.admin.put(path, json={"size_mb": 1}))
+    refused = two.issue_together("preparer", covered_only=True)
+    assert "The dataset's data files use" in refused.json()["detail"]
+    assert refused.json()["code"] == "quota_exceeded"
+    two.done(two.admin.put(path, json={"size_mb": None}))
+    two.done(two.issue_together("preparer", covered_only=True))
+
+
+def test_a_paper_on_two_datasets_needs_the_rights_of_both(two: TwoDatasets) -> None:
+    two.bring_both_to("open")
+    paper = two.done(two.issue_together("preparer", covered_only=True))
+    assert paper["datasets"] == sorted(two.datasets)
+    path, query = f"{PATH}/papers/{paper['id']}", {"job_id": two.jobs[0]}
+    for right, seen, status in ((None, 404, 404), ("read", 200, 403), ("write", 200, 200)):
+        if right is not None:
+            grant = {"user_id": two.users["outsider"]["id"], "permission": right}
+            two.done(two.admin.put(f"/api/datasets/{two.datasets[1]}/permissions", json=grant))
+        outsider = two.people["outsider"]
+        assert outsider.get(path).status_code == seen
+        listed = outsider.get(f"{PATH}/papers", params=query).json()["papers"]
+        assert len(listed) == (seen == 200)
+        assert two.withdraw("outsider", paper["id"]).status_code == status
+        assert two.issue_together("outsider", covered_only=True).status_code == status
+
+
+def test_the_ledger_and_the_trail_of_each_dataset_have_a_paper(two: TwoDatasets) -> None:
+    two.bring_both_to("open")
+    paper = two.done(two.issue_together("preparer", covered_only=True))
+    for job, dataset in zip(two.jobs, two.datasets, strict=True):
+        (entry,) = entries(two, dataset)
+        assert entry["body"]["sha256"] == paper["sha256"]
+        asked: dict[str, str | int] = {"action": "combined_paper_issued", "dataset_id": dataset}
+        (done,) = two.admin.get("/api/admin/audit", params=asked).json()["entries"]
+        assert (done["object_type"], done["object_id"]) == ("job", job)
+
+
+def test_a_paper_of_a_pruned_sample_is_downloaded_and_withdrawn(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", memory_mb=256, compare_samples=False)
+    with live_server(settings) as server:
+        scene = CombinedScene(server)
+        scene.bring_both_to("open")
+        paper = scene.done(scene.issue_together("preparer"))
+        entry = scene.done(delete(scene, scene.admin))["bin_id"]
+        scene.done(scene.admin.delete(f"/api/bin/{entry}"))
+        prune(server.service, dry_run=False)
+        assert scene.admin.get(scene.sample).status_code == 404
+        content = scene.admin.get(f"{PATH}/papers/{paper['id']}").content
+        assert hashlib.sha256(content).hexdigest() == paper["sha256"]
+        scene.done(scene.withdraw("preparer", paper["id"]))
+        assert [each["body"]["step"] for each in entries(scene)] == ["withdrawn", "issued"]
+
+
+def test_an_engagement_with_a_paper_on_several_samples_is_not_deleted(
+    scene: CombinedScene,
+) -> None:
+    scene.bring_both_to("open")
+    page = Reader(scene.server, "admin")
+    assert "Delete engagement" in page.text(f"/engagements/{scene.id}")
+    paper = scene.done(scene.issue_together("preparer"))["id"]
+    body = {"job_id": scene.jobs[1]}
+    for change in (
+        lambda: None,
+        lambda: scene.done(scene.withdraw("preparer", paper)),
+        lambda: scene.done(scene.admin.request("DELETE", f"{scene.path}/samples", json=body)),
+    ):
+        change()
+        assert_problem(scene.admin.delete(scene.path), 409, "conflict")
+        assert "Delete engagement" not in page.text(f"/engagements/{scene.id}")
 
 
 def test_samples_outside_the_engagement_are_no_part_of_its_seal(scene: CombinedScene) -> None:

@@ -48,6 +48,10 @@ class CombinedScene(EngagementScene):
         body = {"jobs": self.jobs, "tolerable": "60%", "format": "html", **more}
         return self.people[by].post(f"{PATH}/papers", json=body)
 
+    def withdraw(self, by: str, paper_id: int) -> httpx.Response:
+        path = f"{PATH}/papers/{paper_id}/withdraw"
+        return self.people[by].post(path, json={"reason": "not needed"})
+
     def papers(self) -> list[dict[str, Any]]:
         """The papers on several samples that the engagement lists."""
         found = self.done(self.admin.get(f"{self.path}/combined-papers"))

@@ -121,12 +121,16 @@ def _evaluated(jobs: list[JobRecord], given: CombinedEvaluationRequest) -> dict[
         body["tolerable"] = float(given.tolerable)
         query["tolerable"] = plain_text(given.tolerable)
     body["jobs"] = list(given.jobs)
+    ids, datasets = sorted(given.jobs), [job.dataset_id for job in jobs]
+    papers = [each for each in readable_papers(caller(), ids[0]) if each.jobs == ids]
     with service().database.read() as tx:
-        may = may_issue(tx, caller().user, given.jobs, [job.dataset_id for job in jobs])
-    ids = sorted(given.jobs)
+        may = {
+            state: may_issue(tx, caller().user, ids, datasets, state)
+            for state in (None, *{each.review_state for each in papers})
+        }
     return {
         "may_issue": may,
-        "papers": [each for each in readable_papers(caller(), ids[0]) if each.jobs == ids],
+        "papers": papers,
         "states": REVIEW_STATES,
         **code_at(PATH, body),
         "answer": answer,

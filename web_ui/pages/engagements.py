@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import get_args
 
 from flask import Response
 
-from application.audit.engagements import shown_engagement
+from application.audit.engagements import require_deletable, shown_engagement
 from application.audit.sealing import may_take
 from contract.requests.evaluate import MAX_TOGETHER
 from contract.words import MEMBER_ROLES, REVIEW_STATES, EngagementFilter
@@ -18,6 +19,7 @@ from storage.audit.engagements import (
     list_engagement_samples,
     list_engagements,
 )
+from storage.errors import Conflict
 from web_ui.shell import ListQuery, blueprint, caller, service, show
 
 STATES: tuple[EngagementFilter, ...] = get_args(EngagementFilter)
@@ -59,6 +61,10 @@ def engagement(engagement_id: int) -> Response:
             offered, _ = list_datasets(tx, me, DatasetFilters(), offset=0, limit=MAX_OFFERED)
             present = {each.dataset_id for each in found.datasets}
             owned = [each for each in offered if each.allows("admin") and each.id not in present]
+        may_delete = False
+        with suppress(Conflict):
+            require_deletable(tx, engagement_id, samples)
+            may_delete = found.may_manage and is_open
         may_step = found.hidden_as is None and may_take(
             tx, me, found, "seal" if is_open else "unseal"
         )
@@ -84,7 +90,5 @@ def engagement(engagement_id: int) -> Response:
         may_archive=found.may_manage
         and found.hidden_as is None
         and not (is_open and found.missing),
-        may_delete=found.may_manage
-        and is_open
-        and all(each.paper is None and each.review_state == "open" for each in samples),
+        may_delete=may_delete,
     )

@@ -19,7 +19,7 @@ TYPES = {"verify_sample.py": "text/x-python", "verify.html": "text/html"}
 
 @blueprint.get("/verifier/<name>")
 @without_query
-@blueprint.doc(responses=file_response("text/html"))
+@blueprint.doc(responses=file_response(["text/html"]))
 def verifier(name: str) -> Response:
     """A verifier of certificates: `verify_sample.py`, or the page `verify.html`.
 
