@@ -449,11 +449,11 @@ DELETE FROM engagement_datasets WHERE engagement_id = :engagement_id;
 -- delete_samples_of_engagement: Delete all samples of an engagement.
 DELETE FROM engagement_samples WHERE engagement_id = :engagement_id;
 
--- restore_members: Insert the members of a deleted engagement.
+-- restore_members: Insert the members of a deleted engagement; no user is ever deleted.
 INSERT INTO engagement_members (engagement_id, user_id, full_name, role, at)
 SELECT engagement_id, value ->> 0, value ->> 1, value ->> 2, value ->> 3
 FROM hidden_engagements, json_each(parts, '$.members')
-WHERE engagement_id = :engagement_id AND value ->> 0 IN (SELECT id FROM users);
+WHERE engagement_id = :engagement_id;
 
 -- restore_datasets: Insert the datasets of a deleted engagement that weren't deleted for good.
 INSERT INTO engagement_datasets (engagement_id, dataset_id, at)

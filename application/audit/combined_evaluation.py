@@ -238,7 +238,7 @@ def _require_distinct(jobs: Sequence[JobRecord]) -> None:
         if job.id in {each.id for each in jobs[:at]}:
             raise InvalidFindings(
                 "Sample {name} is named twice.",
-                name=job.output_name or job.id[:8],
+                name=job.shown_name,
                 loc=("body", "jobs", at),
             )
 

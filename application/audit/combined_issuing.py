@@ -127,7 +127,7 @@ def _stated(
     return {
         "number": begun.number,
         "jobs": [job.id for job in jobs],
-        "samples": [job.output_name or job.id[:8] for job in jobs],
+        "samples": [job.shown_name for job in jobs],
         "datasets": sorted({job.dataset_id for job in jobs}),
         "request": _parameters(given),
         "format": given.format,

@@ -327,7 +327,7 @@ def require_deletable(
 
 
 def restore(by: Caller, engagement_id: int) -> RestoredEngagement:
-    """Restore a deleted engagement with its team, datasets and samples.
+    """Restore a deleted engagement with its team, samples, and datasets not deleted for good.
 
     Members keep the rights in datasets that they have now; none is given.
 
@@ -343,7 +343,7 @@ def restore(by: Caller, engagement_id: int) -> RestoredEngagement:
         if engagement.hidden_as != "deleted":
             raise Conflict("The engagement isn't deleted.")
         left_out = unhide_engagement(tx, engagement_id)
-        audit_engagement(tx, by, "engagement_restored", engagement)
+        audit_engagement(tx, by, "engagement_restored", engagement, left_out=left_out)
     return RestoredEngagement(**vars(shown(by, engagement_id)), left_out=left_out)
 
 

@@ -6,6 +6,7 @@ with what waits, and not with the number of samples.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from application.review.queue import count_waiting, waiting_queues
 from application.review.readings import review_progress
 from contract.declarations import Help
 from contract.words import InboxKind, MemberRole
-from domain_errors import Sentence
+from domain_errors import DomainError, Sentence
 from lazy_dataclasses import dataclass
 from storage.accounts.users import User
 from storage.audit.combined_papers import (
@@ -46,6 +47,7 @@ from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import NEWEST
 
+logger = logging.getLogger("jobsvc.inbox")
 MOST = 50
 """Entries of a kind."""
 MANY = 100
@@ -194,11 +196,22 @@ def inbox(by: Caller) -> Inbox:
 def waiting_count(by: Caller) -> int:
     """Count the entries of the caller's inbox, those beyond the limit of a kind too, to ``MANY``.
 
-    The count is kept until the next commit, at most for ``COUNTED_S``.
+    The count is kept until the next commit, at most for ``COUNTED_S``. An unexpected failure is
+    logged and kept as 0, so that it neither hides a page nor fills the log.
     """
     moment = int(by.access.monotonic() // COUNTED_S)
     key = (by.user.id, by.service.database.version, moment)
-    return by.access.waiting_counts.get(key, lambda: _count(by))
+    return by.access.waiting_counts.get(key, lambda: _count_or_log(by))
+
+
+def _count_or_log(by: Caller) -> int:
+    try:
+        return _count(by)
+    except DomainError:
+        raise
+    except Exception:
+        logger.exception("what waits for a user could not be counted")
+        return 0
 
 
 def _count(by: Caller) -> int:
@@ -248,7 +261,7 @@ class _WaitingSample:
     found: Examination
 
     def entry(self, kind: InboxKind, count: int, reason: str = "") -> InboxEntry:
-        name = self.job.output_name or self.job.id[:8]
+        name = self.job.shown_name
         found = _entry(kind, count, self.job.id, name, self.progress.last_at)
         if not reason:
             return found

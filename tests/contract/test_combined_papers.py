@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from application.administration.pruning import prune
-from application.audit import combined_issuing
+from application.audit import combined_issuing, inbox
 from application.sessions import COOKIE
 from service.settings import Settings
+from storage.accounts.users import find_user
 from tests.contract.problems import assert_problem
 from tests.contract.test_second_person import delete
 from tests.support.combined_scene import PATH, ROWS, CombinedScene
@@ -49,6 +50,19 @@ def entries(scene: CombinedScene, dataset: int | None = None) -> list[dict[str, 
     path = f"/api/datasets/{dataset or scene.dataset}/ledger"
     found = scene.admin.get(path).json()["entries"]
     return [each for each in found if each["kind"] == "combined_paper"]
+
+
+def reads_of_engagements(scene: CombinedScene, most: int) -> int:
+    """How often the samples of an engagement are read for what waits for the partner."""
+    statements: list[str] = []
+    with scene.server.service.database.read() as tx:
+        user = find_user(tx, scene.users["partner"]["soeid"])
+        assert user is not None
+        tx.set_trace_callback(statements.append)
+        found = list(inbox._of_engagements(tx, user, most))
+        tx.set_trace_callback(None)
+    assert len(found) == min(most, 1)
+    return sum("AS paper_sha256" in each for each in statements)
 
 
 def test_the_ledger_has_the_hash_of_the_kept_file(scene: CombinedScene) -> None:
@@ -118,6 +132,7 @@ def test_the_seal_needs_and_names_the_newest_paper(scene: CombinedScene) -> None
     paper = scene.done(scene.issue_together("reviewer"))
     assert "combined_papers_to_issue" not in dict(scene.waiting("reviewer"))
     assert "engagements_to_seal" in dict(scene.waiting("partner"))
+    assert [reads_of_engagements(scene, most) for most in (0, 1, 50)] == [0, 1, 1]
     scene.done(partner.post(f"{scene.path}/seal"))
     seal = json.loads(partner.get(f"{scene.path}/seal").content)
     (sealed,) = seal["combined_papers"]

@@ -60,6 +60,9 @@ def test_a_sample_of_another_engagement_isnt_restored(scene: EngagementScene) ->
     scene.done(scene.step("admin", "submitted"))
     restored = scene.done(scene.admin.post(f"{scene.path}/restore"))
     assert restored["left_out"] == sorted([taken, submitted])
+    audit = {"action": "engagement_restored", "limit": 1}
+    (entry,) = scene.done(scene.server.admin.get("/api/admin/audit", params=audit))["entries"]
+    assert entry["details"]["left_out"] == restored["left_out"]
     assert set(jobs_of(scene)) >= {kept}
     assert {taken, submitted}.isdisjoint(jobs_of(scene))
 

@@ -230,9 +230,11 @@ def test_a_lost_file_of_a_queue_hides_the_count_and_no_page(team: Team) -> None:
     away = file.rename(file.with_suffix(".away"))
     service.results.drawn.max_entries, most = 0, service.results.drawn.max_entries
     service.results.drawn.put("none", {})  # forgets the rows that were read
-    assert counted_on_pages(team.preparer) is None
-    service.results.drawn.max_entries = most
-    away.rename(file)
+    try:
+        assert counted_on_pages(team.preparer) is None
+    finally:
+        service.results.drawn.max_entries = most
+        away.rename(file)
     assert team.preparer.patch(f"/api/datasets/{team.dataset}", json={"tags": ["a"]}).is_success
     assert waiting(team.preparer) == {"rows_to_answer": (SIZE, job)}
 
