@@ -1896,10 +1896,19 @@ ORDER BY id;
 INSERT INTO tested_attributes (job_id, position, name, user_id)
 SELECT :job_id, position, name, user_id FROM tested_attributes WHERE job_id = :from_job_id;
 
--- carry_paper_facts: Copy the newest facts of another sample's paper, but those of its design.
+-- carry_paper_facts: Copy the newest facts of another sample's paper, but its number and design; in
+-- an engagement none that the engagement states.
 INSERT INTO paper_facts (job_id, body, user_id, at)
-SELECT :job_id, json_remove(body, '$.design_reason'), user_id, at FROM paper_facts
-WHERE job_id = :from_job_id ORDER BY id DESC LIMIT 1;
+SELECT :job_id, carried, user_id, at
+FROM (SELECT user_id, at,
+             CASE WHEN EXISTS (SELECT 1 FROM engagement_samples
+                               WHERE engagement_samples.job_id = :job_id)
+                  THEN json_remove(body, '$.design_reason', '$.paper_number', '$.client_name',
+                                   '$.period', '$.preparer', '$.preparer_role', '$.reviewer',
+                                   '$.reviewer_role')
+                  ELSE json_remove(body, '$.design_reason', '$.paper_number') END AS carried
+      FROM paper_facts WHERE job_id = :from_job_id ORDER BY id DESC LIMIT 1)
+WHERE carried <> '{}';
 
 -- carry_attachments: Copy the attachments of the rows whose findings were copied, removed ones too.
 INSERT INTO attachments (job_id, dataset_id, row_id, file_name, media_type, note, sha256,

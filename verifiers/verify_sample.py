@@ -5228,6 +5228,11 @@ UNDERSTATED = (
     "No conclusion, as understatements may be above what is tolerable: the lower limit is "
     "{lower_limit}. By the rule of the programme alone: {concluded}"
 )
+OFFSET = (
+    "No conclusion, as errors of one direction alone are above what is tolerable, and offset by "
+    "those of the other: overstatements are projected as {over}, understatements as {under}. By "
+    "the rule of the programme alone: {concluded}"
+)
 OF_EQUAL = {  # calculations: whether by a ratio, and whether deviations are pooled over strata
     f"{design}_{estimator}": (estimator == "ratio", design != "periods")
     for design in ("random", "stratified", "periods")
@@ -5383,10 +5388,11 @@ def conclude_by_programme(evaluation: StatedEvaluation, due: dict[str, float]) -
     """Compare the verdict and the conclusion, which the kind of evaluation may withhold."""
     rules, result = evaluation.stated["programme_rules"], evaluation.result
     sentences, code, most = rules["conclusions"], "evaluation_conclusion", None
+    places = len(result["book_value"].partition(".")[2])
     words = {name: figure_text(evaluation, name) for name in due}
     words["confidence"] = confidence_text(evaluation.confidence)
     if result["tolerable"] is not None:
-        most, places = float(result["tolerable"]), len(result["book_value"].partition(".")[2])
+        most = float(result["tolerable"])
         words["tolerable"] = f"{most:,.{places}f}"
     verdict = "statement" if "statement" in sentences else None
     if verdict is None and most is not None:
@@ -5406,11 +5412,28 @@ def conclude_by_programme(evaluation: StatedEvaluation, due: dict[str, float]) -
         concluded, said = None, NOT_REPRODUCED.format(reason=REASON, concluded=said)
     elif concluded and most is not None and due.get("lower_limit", 0.0) < -most:
         concluded, said = None, UNDERSTATED.format(concluded=said, **words)
+    elif concluded and most is not None and max(offset := netted(evaluation)) > most:
+        over, under = (f"{each:,.{places}f}" for each in offset)
+        concluded, said = None, OFFSET.format(concluded=said, over=over, under=under)
     elif concluded and (not own or result["conclusion"]["is_tolerable"] is None):
         reason = sentence if own is False else REASON  # a reason is the server's word
         concluded, said = None, WITHHELD_BY_RULE.format(reason=reason, concluded=said)
     evaluation.own = evaluation.own or (None, "")
     check_conclusion(evaluation, concluded, said + scope_text(evaluation))
+
+
+def netted(evaluation: StatedEvaluation) -> tuple[float, float]:
+    """Return the projected over- and understatements, which net; 0 without errors of both."""
+    result, name = evaluation.result, "projected"
+    if evaluation.money is not None:
+        if evaluation.stated["programme_rules"]["calculation"] is None:
+            return 0.0, 0.0  # it concludes on overstatements alone
+        name = "most_likely"
+    found = [result[direction] for direction in ("overstatement", "understatement")]
+    if not all((each if evaluation.money is None else each["found"])["errors"] for each in found):
+        return 0.0, 0.0
+    over, under = (float(each[name]) for each in found)
+    return over, under
 
 
 def figure_text(evaluation: StatedEvaluation, name: str) -> str:

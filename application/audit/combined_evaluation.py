@@ -27,7 +27,11 @@ from application.audit.evaluation import (
     request_of,
 )
 from application.audit.evaluation.answer import ProgrammeResult
-from application.audit.evaluation.by_programme import OfKind
+from application.audit.evaluation.by_programme import (
+    OfKind,
+    netted_of,
+    projected_direction,
+)
 from application.audit.evaluation.parameters import fitting_kind, misfits, signed_off
 from application.audit.evaluation.request import tolerable_amount
 from contract.answers import AtConfidence
@@ -42,6 +46,7 @@ from contract.requests.evaluate import (
 from domain_errors import DomainError, Sentence
 from estimation_engine.audit.assurance import Assurance
 from estimation_engine.audit.attributes import ArithmeticRow
+from estimation_engine.audit.calculations import CALCULATIONS
 from estimation_engine.audit.combined import (
     CombinedMisstatement,
     CombinedPart,
@@ -260,6 +265,9 @@ def _by_programme(
         tolerable=answer.tolerable,
         conclusion=answer.conclusion,
         assurance=answer.assurance,
+        netted=netted_of(
+            [each.answer.figures for each in samples], CALCULATIONS[chosen.rule.periods or ""]
+        ),
     )
     found = concluded_together(
         service,
@@ -411,7 +419,7 @@ def _part(sample: _EvaluatedSample, plain: _EvaluatedSample) -> CombinedPart:
     shared: dict[str, Any] = {
         "name": sample.name,
         "book_value": float(sample.book_value),
-        **{name: _projected(figures[name], sample.is_money) for name in DIRECTIONS},
+        **{name: projected_direction(figures[name]) for name in DIRECTIONS},
         "status": sample.answer.assurance.status,
         "doubt": doubt,
     }
@@ -428,17 +436,6 @@ def _part(sample: _EvaluatedSample, plain: _EvaluatedSample) -> CombinedPart:
         is_netted=figures["direction_estimator"] == figures["estimator"],
         standard_error=float(sample.figure("standard_error")),
         degrees=sample.figure("degrees"),
-    )
-
-
-def _projected(figures: Mapping[str, Any], is_money: bool) -> ProjectedErrors:
-    """One direction of a sample."""
-    found = figures["found"] if is_money else figures
-    return ProjectedErrors(
-        found["errors"],
-        float(found["amount" if is_money else "found"]),
-        float(figures["most_likely" if is_money else "projected"]),
-        float(figures["upper_limit"]),
     )
 
 

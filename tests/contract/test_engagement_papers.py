@@ -58,6 +58,23 @@ def test_the_first_entry_takes_nothing_from_samples_of_another_client(
     assert (facts["client_name"], facts["preparer"], facts["language"]) == (None, None, "fr")
 
 
+def test_a_continued_sample_takes_nothing_that_the_engagement_states(
+    scene: EngagementScene,
+) -> None:
+    """The sample before was drawn for another client."""
+    own = ("client_name", "period", "paper_number", "preparer", "preparer_role", "reviewer")
+    facts = {**dict.fromkeys((*own, "reviewer_role"), "of others"), "objective": "o"}
+    scene.done(scene.people["preparer"].patch(f"{scene.sample}/paper-facts", json=facts))
+    scene.examine()
+    scene.sample = scene.drawn(sample_size=8)
+    found = scene.admin.get(f"{scene.sample}/paper-facts").json()
+    assert found["entries"][0]["facts"]["objective"] == "o"
+    assert not [name for name in (*own, "reviewer_role") if found["facts"][name]]
+    text = paper(scene)
+    assert "ACME" in text
+    assert "of others" not in text
+
+
 def test_names_are_those_who_acted(scene: EngagementScene) -> None:
     scene.examine()
     scene.done(scene.step("preparer", "submitted"))

@@ -146,6 +146,22 @@ def test_two_periods_of_monetary_units(server: LiveServer) -> None:
     assert precision == pytest.approx(64_499_188, abs=2)
 
 
+def test_periods_that_offset_each_other_are_not_called_tolerable(server: LiveServer) -> None:
+    """The first period is overstated by 3 %, the second one understated."""
+    dataset = imported(server, [amounts(500_000, 500)] * 2)
+    jobs = []
+    for period, sign in ((1, 1), (2, -1)):
+        job = drawn(server, dataset, period, one("random", sample_size=100, seed=period))
+        examined(server, job, [sign * 60.0] * 50)
+        jobs.append(job)
+    found = together(server, jobs, tolerable=0.01)
+    assert found["programme"]["verdict"] == "tolerable"
+    assert found["conclusion"]["is_tolerable"] is None
+    sentence = found["conclusion"]["sentence"]
+    assert "overstatements are projected as 15,000.00, understatements as 15,000.00" in sentence
+    assert any("The misstatement is net" in each for each in found["caveats"])
+
+
 def test_periods_on_page_paper_and_command(
     server: LiveServer, equal_jobs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

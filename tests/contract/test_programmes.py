@@ -63,8 +63,15 @@ def dataset(served: LiveServer) -> int:
     return dataset_id
 
 
-def examined(served: LiveServer, dataset: int, *steps: dict[str, Any], error: float = 1.0) -> str:
-    """A sample whose rows have the error or half of it, every second one none."""
+def examined(
+    served: LiveServer,
+    dataset: int,
+    *steps: dict[str, Any],
+    error: float = 1.0,
+    other: float | None = None,
+) -> str:
+    """A sample whose rows have the error or another one, half of it, every second one none."""
+    other = error / 2 if other is None else other
     rounds = [{**step, "round_number": number} for number, step in enumerate(steps, start=1)]
     body = {"rounds": rounds, "amount_column": "amount"}
     job = served.draw(dataset, body)
@@ -76,7 +83,7 @@ def examined(served: LiveServer, dataset: int, *steps: dict[str, Any], error: fl
         finding = {"row_id": item["row_id"], "outcome": "ok"}
         if at % 2:
             book = float(item["data"]["amount"])
-            own = error if at % 4 == 1 else error / 2
+            own = error if at % 4 == 1 else other
             finding |= {"outcome": "exception", "audit_value": f"{book - own:.2f}"}
         found.append(finding)
     answer = served.admin.post(f"{path}/findings", json={"findings": found})
@@ -230,6 +237,30 @@ def test_strata_out_of_proportion_are_refused(served: LiveServer, dataset: int) 
     )
     text = assert_problem(answer, 422, "invalid_calculation")["detail"]
     assert "60 of 200 units of a were drawn, and 33.3 would be in proportion" in text
+
+
+@pytest.mark.parametrize("method", ["random", "monetary_unit"])
+def test_errors_that_offset_each_other_are_not_called_tolerable(
+    served: LiveServer, dataset: int, method: str
+) -> None:
+    """Errors of 20 in a quarter of the rows, and of -20 in another: 5 of 103 in each direction."""
+    money = {"book_column": "amount"} if method == "monetary_unit" else {}
+    step = one(method, sample_size=120, seed=5, **money)
+    job = examined(served, dataset, step, error=20.0, other=-20.0)
+    chosen = {"programme": "eu-cohesion", "confidence": 0.6}
+    found = evaluated(served, job, **chosen)
+    assert found["programme"]["verdict"] == "tolerable"
+    assert found["conclusion"]["is_tolerable"] is None
+    assert found["conclusion"]["sentence"].startswith("No conclusion, as errors of one direction")
+    name = "most_likely" if money else "projected"
+    over, under = (float(found[each][name]) for each in ("overstatement", "understatement"))
+    assert min(over, under) > float(found["tolerable"])
+    assert over - under == pytest.approx(float(found["programme"]["figures"]["projected"]), abs=0.1)
+    said = f"understatements, projected as {under:,.2f}, are taken from overstatements, projected"
+    assert any(said in each for each in found["caveats"])
+    sign_off(served, dataset, job, chosen)
+    report = verify(files_of(served, dataset, job))
+    assert not report.refusals, [line.text for line in report.refusals]
 
 
 def test_large_understatements_are_not_called_tolerable(served: LiveServer, dataset: int) -> None:

@@ -46,9 +46,9 @@ class EngagementScene:
         body = {"user_soeid": self.users[name]["soeid"], "full_name": f"{name} Doe", "role": role}
         self.done(self.admin.put(f"{self.path}/members", json=body))
 
-    def drawn(self, seed: int = 5) -> str:
+    def drawn(self, seed: int = 5, sample_size: int = 4) -> str:
         """The path of a new sample, which joins the engagement."""
-        draw = {"method": "random", "parameters": {"sample_size": 4, "seed": seed}}
+        draw = {"method": "random", "parameters": {"sample_size": sample_size, "seed": seed}}
         return f"/api/sampling/jobs/{self.server.draw(self.dataset, {'rounds': [draw]})['id']}"
 
     def done(self, answer: httpx.Response) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from estimation_engine.audit.calculations import CALCULATIONS, Calculation, is_f
 from estimation_engine.audit.conclusion import confidence_text, scoped
 from estimation_engine.audit.guidance.projections import EqualInputs, MoneyInputs
 from estimation_engine.audit.guidance.quantities import verdict_of
+from estimation_engine.audit.monetary import DIRECTIONS
+from estimation_engine.audit.variables import ProjectedErrors
 from estimation_engine.errors import InvalidCalculation, InvalidFindings
 from lazy_dataclasses import dataclass
 
@@ -48,6 +50,15 @@ UNDERSTATED = (
 OF_KIND = Sentence(
     "The conclusion is by the programme. The other figures are those of this kind of evaluation."
 )
+OFFSET = (
+    "No conclusion, as errors of one direction alone are above what is tolerable, and offset by "
+    "those of the other: overstatements are projected as {over}, understatements as {under}. By "
+    "the rule of the programme alone: {concluded}"
+)
+NETTED = (
+    "The misstatement is net: understatements, projected as {under}, are taken from "
+    "overstatements, projected as {over}."
+)
 NOT_REPRODUCED = "No conclusion. {reason} By its rule alone: {concluded}"
 CALCULATED = "This limit is computed by a formula of {document}. {statement} {assumption}"
 NEGATIVE = (
@@ -59,12 +70,19 @@ NEGATIVE = (
 
 @dataclass(frozen=True, kw_only=True)
 class OfKind(AtConfidence):
-    """What a programme takes from the evaluation of its kind; amounts are decimal texts."""
+    """What a programme takes from the evaluation of its kind; amounts are decimal texts.
+
+    Parameters
+    ----------
+    netted : tuple of float, optional
+        The projected over- and understatements, where the programme's error is net of both.
+    """
 
     book_value: str
     tolerable: str | None
     conclusion: Conclusion | None
     assurance: Assurance
+    netted: tuple[float, float] | None = None
     scope: str | None = None
 
 
@@ -99,6 +117,7 @@ def by_programme(
         tolerable=evaluated.figures.get("tolerable"),
         conclusion=evaluated.conclusion,
         assurance=evaluated.assurance,
+        netted=netted_of([evaluated.figures], calculation),
         scope=sample.scope,
     )
     if calculation is None:
@@ -116,6 +135,35 @@ def by_programme(
         caveats=[*evaluated.caveats, *found.caveats],
         notes=[*evaluated.notes, *([OF_KIND] if calculation else [])],
     )
+
+
+def projected_direction(figures: Mapping[str, Any]) -> ProjectedErrors:
+    """One direction of an evaluation by audit values or monetary units."""
+    is_money = "most_likely" in figures
+    found = figures["found"] if is_money else figures
+    return ProjectedErrors(
+        found["errors"],
+        float(found["amount" if is_money else "found"]),
+        float(figures["most_likely" if is_money else "projected"]),
+        float(figures["upper_limit"]),
+    )
+
+
+def netted_of(
+    samples: Sequence[Mapping[str, Any]], calculation: Calculation | None
+) -> tuple[float, float] | None:
+    """The projected over- and understatements of samples, by the figures of their kinds.
+
+    None without errors of both, or where overstatements by monetary units alone are concluded on.
+    """
+    if not all(name in figures for figures in samples for name in DIRECTIONS):
+        return None
+    if calculation is None and any("most_likely" in each[DIRECTIONS[0]] for each in samples):
+        return None
+    over, under = ([projected_direction(each[name]) for each in samples] for name in DIRECTIONS)
+    if not all(any(each.errors for each in direction) for direction in (over, under)):
+        return None
+    return sum(each.projected for each in over), sum(each.projected for each in under)
 
 
 def calculated(
@@ -170,8 +218,17 @@ def concluded(
         result,
         None if verdict is None else _conclusion(chosen, own, figures, verdict, places),
         own.assurance if calculation is None else _assurance(chosen, calculation, own.assurance),
-        programme_doubts(chosen.programme),
+        [*programme_doubts(chosen.programme), *_netted(own, places)],
     )
+
+
+def _netted(own: OfKind, places: int) -> list[str]:
+    return [] if own.netted is None else [Sentence(NETTED, **_sums(own.netted, places))]
+
+
+def _sums(netted: tuple[float, float], places: int) -> dict[str, object]:
+    over, under = (FigureText(f"{each:,.{places}f}") for each in netted)
+    return {"over": over, "under": under}
 
 
 def require_units(rule: ProgrammeEvaluation, units: int) -> None:
@@ -256,6 +313,10 @@ def _conclusion(
     if is_tolerable and lower is not None and lower < -known["tolerable"]:
         parameters["concluded"] = Sentence(template, **parameters)
         return Conclusion(None, *scoped(UNDERSTATED, parameters, own.scope))
+    if is_tolerable and own.netted is not None and max(own.netted) > known["tolerable"]:
+        parameters["concluded"] = Sentence(template, **parameters)
+        parameters |= _sums(own.netted, places)
+        return Conclusion(None, *scoped(OFFSET, parameters, own.scope))
     if is_tolerable and of_kind is not None and not of_kind.is_tolerable:
         reason = of_kind.parameters.get("reason", Sentence(of_kind.template, **of_kind.parameters))
         withheld = {"concluded": Sentence(template, **parameters), "reason": reason}
