@@ -49,6 +49,9 @@ os.environ.pop("JOBSVC_TOKEN", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What is imported and collected stays: no search for garbage goes through it before the tests run.
+gc.disable()
+
 # Bytecode stays, so that not every worker and server compiles the product again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -141,9 +144,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: no search for garbage goes through it again."""
+    """Search for garbage from here on, and never in what was imported and collected."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers() -> int:

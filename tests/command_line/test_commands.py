@@ -16,6 +16,7 @@ from tests.command_line.conftest import Run, paths_of
 from tests.support.live_server import PASSWORD, LiveServer
 
 
+@pytest.mark.usefixtures("serving")
 def test_jobs_are_listed_and_shown(run: Run, table: Path) -> None:
     run("import", str(table), "--dataset", "Sales")
     listed = run("jobs", "--run-type", "import", "--dataset", "Sales")
@@ -40,7 +41,8 @@ def test_users_are_added_and_tokens_made(run: Run, created: Path) -> None:
     assert token.count("\n") == 1
 
 
-def test_tokens_are_listed_and_ended(run: Run, created: Path) -> None:
+@pytest.mark.usefixtures("serving")
+def test_tokens_are_listed_and_ended(run: Run) -> None:
     run("user", "add", "bg54677")
     run("token", "create", "bg54677", "--name", "nightly")
     run("token", "create", "bg54677", "--name", "metrics", "--expires-in-days", "never")
@@ -58,6 +60,7 @@ def test_tokens_are_listed_and_ended(run: Run, created: Path) -> None:
     run("token", "list", "bg54677", "--all", code=2)
 
 
+@pytest.mark.usefixtures("serving")
 def test_a_group_gets_access_to_a_dataset(run: Run, table: Path) -> None:
     run("import", str(table), "--dataset", "Sales")
     for name in ("anna", "ben"):
@@ -79,6 +82,7 @@ def test_a_group_gets_access_to_a_dataset(run: Run, table: Path) -> None:
     assert "anna" not in run("user", "list").stdout
 
 
+@pytest.mark.usefixtures("serving")
 def test_what_was_done_is_listed(run: Run, table: Path) -> None:
     run("import", str(table), "--dataset", "Sales")
     run("user", "add", "bg54677", "--password-stdin", given=PASSWORD)

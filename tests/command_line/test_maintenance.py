@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from service.settings import Settings
 from tests.command_line.conftest import Run, stored
+from tests.support.live_server import live_server
 
 
 def test_a_sound_directory_has_no_faults(run: Run, filled: Path) -> None:
@@ -53,12 +55,13 @@ def test_damage_is_found_and_named(run: Run, filled: Path, damage: str) -> None:
 @pytest.fixture
 def replaced(run: Run, filled: Path) -> tuple[str, list[str]]:
     """The job of a sample in which two rows were replaced, and the rows that went out."""
-    jobs = json.loads(run("jobs", "--json").stdout)["jobs"]
-    (sample,) = (each["id"] for each in jobs if each["run_type"] == "sampling")
-    items = json.loads(run("findings", sample, "--json").stdout)["items"]
-    rows = [item["row_id"] for item in items[:2]]
-    for row in rows:
-        run("replace", sample, row, "--reason", "no purchase")
+    with live_server(Settings(data_dir=filled, memory_mb=256, stop_grace_s=0)):
+        jobs = json.loads(run("jobs", "--json").stdout)["jobs"]
+        (sample,) = (each["id"] for each in jobs if each["run_type"] == "sampling")
+        items = json.loads(run("findings", sample, "--json").stdout)["items"]
+        rows = [item["row_id"] for item in items[:2]]
+        for row in rows:
+            run("replace", sample, row, "--reason", "no purchase")
     assert "0 faults" in run("check").stdout
     return sample, rows
 

@@ -17,7 +17,7 @@ from storage.maintenance.pruning import PruneLimits
 from storage.sqlite.clock import system_clock
 from storage.versions.refs import delete_ref
 from tests.command_line.conftest import Run
-from tests.support.live_server import write_csv
+from tests.support.live_server import live_server, write_csv
 
 
 def later() -> datetime:
@@ -28,15 +28,13 @@ def later() -> datetime:
 @pytest.fixture
 def dropped(run: Run, tmp_path: Path) -> None:
     """A table with a sample whose ref was deleted some time ago."""
-    run("import", str(write_csv(tmp_path / "table.csv", 500)), "--dataset", "Sales")
-    run("sample", "Sales", "--size", "10", "--name", "kept", "--seed", "1")
-    run("sample", "Sales", "--size", "10", "--name", "gone", "--seed", "2")
-    settings = Settings(data_dir=tmp_path / "data", memory_mb=256)
-    with (
-        composition_root.running_service(settings, "tests") as service,
-        service.database.write() as tx,
-    ):
-        delete_ref(tx, 1, "smpl-gone", service.clock)
+    settings = Settings(data_dir=tmp_path / "data", memory_mb=256, stop_grace_s=0)
+    with live_server(settings) as live:
+        run("import", str(write_csv(tmp_path / "table.csv", 500)), "--dataset", "Sales")
+        run("sample", "Sales", "--size", "10", "--name", "kept", "--seed", "1")
+        run("sample", "Sales", "--size", "10", "--name", "gone", "--seed", "2")
+        with live.service.database.write() as tx:
+            delete_ref(tx, 1, "smpl-gone", live.service.clock)
 
 
 def files(data_dir: Path) -> int:
