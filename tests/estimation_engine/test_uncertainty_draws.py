@@ -6,9 +6,9 @@ import pytest
 
 from benchmarks.uncertainty import HIGH, LESS, LOW, Judge, Way, measure
 
-DRAWS = 1_000
+DRAWS = 2_000
 NOISE = 0.01
-"""1.5 standard errors of a coverage over so many draws: one of 91 % is refused 6 times of 7."""
+"""Two standard errors of a coverage over so many draws."""
 FEW_IN_A_LARGE_STRATUM = ("good", 0.01, "stratified")
 """The lowest band has 91 % of the rows, and the sample 1.7 bad rows of it on average."""
 SAVES = 1.0 - LESS
