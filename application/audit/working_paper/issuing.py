@@ -158,7 +158,7 @@ def _keep(
     by.audit_of_job(
         tx, "paper_issued", job, number=body["number"], format=body["format"], sha256=file.sha256
     )
-    return list_issued_papers(tx, job.id)[0]
+    return list_issued_papers(tx, job.id, limit=1)[0]
 
 
 def _facts(tx: Transaction, job: JobRecord) -> PaperFacts:
