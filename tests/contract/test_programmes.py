@@ -178,7 +178,11 @@ def test_strata_and_monetary_units_are_read(served: LiveServer, dataset: int) ->
 
 def test_steps_of_monetary_units_are_strata(served: LiveServer, dataset: int) -> None:
     """6.3.2: z·√(Σ BV_h²/n_h·s_h²), under its own title, paragraph and formula."""
-    money = {"book_column": "amount", "selection": "random", "sample_size": 40}
+    money: dict[str, Any] = {
+        "book_column": "amount",
+        "selection": "random",
+        "sample_size": 40,
+    }
     steps = [
         {
             **one("monetary_unit", **money, seed=seed),
