@@ -15,6 +15,7 @@ from tests.contract.problems import assert_problem
 from tests.contract.test_second_person import delete
 from tests.support.combined_scene import PATH, CombinedScene
 from tests.support.live_server import LiveServer
+from tests.web_ui.reader import Reader
 
 
 @pytest.fixture
@@ -106,6 +107,10 @@ def test_the_seal_needs_and_names_the_newest_paper(scene: CombinedScene) -> None
 
 
 def test_conclusions_are_shown_to_who_can_read_all_datasets(scene: CombinedScene) -> None:
+    reader = Reader(scene.server)
+    preparer, me = reader.api, scene.done(reader.api.get("/api/users/me"))
+    scene.users["reader"] = me
+    scene.join("reader", "preparer")
     scene.bring_both_to("signed_off")
     scene.done(scene.issue_together("preparer"))
     for sample in scene.samples:
@@ -114,20 +119,21 @@ def test_conclusions_are_shown_to_who_can_read_all_datasets(scene: CombinedScene
         scene.done(scene.issue("partner"))
     paper = scene.done(scene.issue_together("partner"))
     scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
-    preparer = scene.people["preparer"]
     before = scene.done(preparer.get(f"{scene.path}/combined-papers"))["papers"][0]
     assert (before["is_readable"], before["conclusion"]) == (True, paper["conclusion"])
     page = f"/engagements/{scene.id}"
-    reader = Reader(scene.server, scene.users["preparer"]["soeid"])
     assert "The upper limit of overstatements" in reader.text(page)
-    removed = {"user_id": scene.users["preparer"]["id"]}
+    removed = {"user_id": me["id"]}
     scene.admin.request(
         "DELETE", f"/api/datasets/{scene.dataset}/permissions", json=removed
     ).raise_for_status()
     found = scene.done(preparer.get(f"{scene.path}/combined-papers"))["papers"][0]
     assert found == {
         **before,
-        **{"is_readable": False, "conclusion": None, "is_tolerable": None, "request": {}},
+        "is_readable": False,
+        "conclusion": None,
+        "is_tolerable": None,
+        "request": {},
         "query": found["query"],
     }
     assert "tolerable" not in found["query"]
