@@ -378,7 +378,23 @@ def _evaluated(
                 loc=("body", "jobs", at),
             ) from error
         samples.append(_EvaluatedSample(job, request, answer))
+    _require_variance(samples)
     return samples
+
+
+def _require_variance(samples: Sequence[_EvaluatedSample]) -> None:
+    """Refuse samples by audit values none of which has an error, so that they have no limit."""
+    own = [
+        each for each in samples if not each.is_money and each.answer.assurance.status != "proved"
+    ]
+    if own and not any(
+        each.figure("errors") or float(each.figure("standard_error")) for each in own
+    ):
+        raise InvalidFindings(
+            "No examined row of the samples by audit values has a misstatement, so they have no "
+            "variance and no limit.",
+            loc=("body", "jobs"),
+        )
 
 
 def _require_positive(answer: EvaluationAnswer) -> None:

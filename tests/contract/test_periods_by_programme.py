@@ -161,6 +161,30 @@ def test_periods_that_offset_each_other_are_not_called_tolerable(server: LiveSer
     assert any("The misstatement is net" in each for each in found["caveats"])
 
 
+def test_one_period_can_have_no_error(server: LiveServer) -> None:
+    """Its variance is 0 in the formula; the few errors keep a doubt, so nothing is concluded."""
+    dataset = imported(server, [amounts(500_000, 500)] * 2)
+    jobs = []
+    for period, wrong in ((1, [20.0] * 30), (2, [])):
+        job = drawn(server, dataset, period, one("random", sample_size=100, seed=period))
+        examined(server, job, wrong)
+        jobs.append(job)
+    found = together(server, jobs)
+    assert float(found["programme"]["figures"]["projected"]) == 3_000
+    alone = 500 * 20 * (0.3 * 0.7 * 100 / 99) ** 0.5 / 10
+    assert float(found["programme"]["figures"]["precision"]) == pytest.approx(Z * alone, abs=0.01)
+    assert found["programme"]["verdict"] == "tolerable"
+    assert found["conclusion"]["is_tolerable"] is None
+    assert "0 rows in error" in found["conclusion"]["sentence"]
+    drawn_again = drawn(
+        server, imported(server, [amounts(500, 50)]), 1, one("random", sample_size=40)
+    )
+    examined(server, drawn_again, [])
+    body = {"jobs": [jobs[1], drawn_again], "covered_only": True}
+    refused = server.admin.post(PATH, json=body)
+    assert (refused.status_code, "no variance and no limit" in refused.text) == (422, True)
+
+
 def test_periods_on_page_paper_and_command(
     server: LiveServer, equal_jobs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
