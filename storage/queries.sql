@@ -782,6 +782,12 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND removed_at IS NULL
                   WHERE dataset_id = datasets.id AND user_id = :user_id AND level <> 'read')
 ORDER BY name COLLATE NOCASE, id;
 
+-- unreadable_datasets: Select those of some datasets that a user can't read, also deleted ones.
+SELECT id FROM datasets
+WHERE id IN (SELECT value FROM json_each(:ids))
+  AND NOT EXISTS (SELECT 1 FROM dataset_access
+                  WHERE dataset_id = datasets.id AND user_id = :user_id);
+
 -- list_datasets: List the datasets that match the filters.
 SELECT datasets.*, users.soeid AS created_by_soeid,
        (SELECT level FROM dataset_access

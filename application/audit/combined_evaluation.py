@@ -382,7 +382,26 @@ def _evaluated(
                 loc=("body", "jobs", at),
             ) from error
         samples.append(_EvaluatedSample(job, request, answer))
+    _require_variance(samples)
     return samples
+
+
+def _require_variance(samples: Sequence[_EvaluatedSample]) -> None:
+    """Refuse samples by audit values none of which has an error, so that they have no limit."""
+    own = [
+        each.figure("errors")
+        for each in samples
+        if not each.is_money
+        and each.answer.assurance.status != "proved"
+        and each.figure("estimator") != "mean_per_unit"  # it has a variance without errors
+    ]
+    if own and not any(own):
+        raise InvalidFindings(
+            "No examined row of the samples by audit values has a misstatement, so they have no "
+            "variance and no limit. Evaluate them with the estimator `mean_per_unit`, unless by a "
+            "programme that has another one.",
+            loc=("body", "jobs"),
+        )
 
 
 def _require_positive(answer: EvaluationAnswer) -> None:

@@ -23,7 +23,7 @@ from contract.requests.engagements import (
 from contract.words import EngagementAction, Level
 from domain_errors import Sentence
 from lazy_dataclasses import dataclass
-from storage.accounts.datasets import get_dataset, put_permission
+from storage.accounts.datasets import get_dataset, put_permission, reads_all
 from storage.accounts.users import User, find_user
 from storage.audit.combined_papers import EngagementPaper, engagement_papers, issued_together
 from storage.audit.engagements import (
@@ -575,3 +575,11 @@ def _audit_sample(
     audit_engagement(
         tx, by, action, engagement, dataset_id=job.dataset_id, sample=sample, job_id=job.id
     )
+
+
+def papers_for(
+    tx: Transaction, user: User, engagement_id: int, samples: Sequence[EngagementSample]
+) -> list[EngagementPaper]:
+    """The newest papers on several samples, as a member who may not read all datasets sees them."""
+    papers = engagement_papers(tx, engagement_id, samples)
+    return [each.for_reader(reads=reads_all(tx, user, each.datasets)) for each in papers]

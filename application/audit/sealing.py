@@ -7,6 +7,7 @@ whose ledger gets the entry.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal
@@ -24,7 +25,7 @@ from application.audit.review import REVIEWING
 from contract.declarations import Help
 from contract.words import MemberRole
 from lazy_dataclasses import dataclass
-from storage.accounts.datasets import unwritable_datasets
+from storage.accounts.datasets import reads_all, unwritable_datasets
 from storage.accounts.users import User
 from storage.audit.combined_papers import EngagementPaper, engagement_papers
 from storage.audit.engagements import (
@@ -148,12 +149,27 @@ def seal_text(by: Caller, engagement_id: int) -> str:
     ------
     NotFound
         There is no engagement that the caller can see, or it isn't sealed.
+    Forbidden
+        It states conclusions on samples whose datasets the caller can't all read.
     """
     with by.service.database.read() as tx:
         found = readable_engagement(tx, by.user, engagement_id).seal
-    if found is None:
-        raise NotFound("The engagement isn't sealed.")
+        if found is None:
+            raise NotFound("The engagement isn't sealed.")
+        if not reads_seal(tx, by.user, found):
+            raise Forbidden(
+                "The seal states conclusions on several samples, and you can't read all their "
+                "datasets."
+            )
     return found
+
+
+def reads_seal(tx: Transaction, user: User, text: str) -> bool:
+    """Whether a user can read all datasets of whose samples together a seal states conclusions."""
+    seal = json.loads(text)
+    together = {job for paper in seal.get("combined_papers", []) for job in paper["jobs"]}
+    ids = {each["dataset_id"] for each in seal["samples"] if each["job_id"] in together}
+    return reads_all(tx, user, ids)
 
 
 def seal_of(

@@ -12,6 +12,7 @@ from application.access import Caller
 from application.audit.attachments import audit_downloads
 from application.audit.combined_issuing import readable_papers
 from application.audit.engagements import may_read
+from application.audit.sealing import reads_seal
 from application.certificates.evaluation import NoEvaluation, evaluation_certificate_of
 from application.certificates.issuing import certificate_of
 from application.certificates.ledger import ledger_file
@@ -133,7 +134,12 @@ def _write_seal(by: Caller, job: JobRecord, archive: ZipFile) -> None:
     """The seal of the sample's engagement, if the caller can see this."""
     with by.service.database.read() as tx:
         engagement = engagement_of(tx, job.id)
-        if engagement and engagement.seal and may_read(tx, by.user, engagement):
+        if (
+            engagement
+            and engagement.seal
+            and may_read(tx, by.user, engagement)
+            and reads_seal(tx, by.user, engagement.seal)
+        ):
             archive.writestr("seal.json", engagement.seal)
 
 

@@ -8,11 +8,14 @@ from typing import Any
 
 from application.audit.evaluation import SettledEvaluation, examined_sample
 from application.audit.evaluation.programme_inputs import examined_units, inputs_of_sample
+from application.audit.evaluation.request import require_all, with_own_columns
+from application.audit.items import book_column_of
 from application.audit.programmes.applied import applied
 from application.audit.programmes.catalogue import library_of
 from application.audit.programmes.reading import Programme
 from application.estimation.size_answers import ProgrammePeriod
 from application.identity.named_rows import rows_named
+from contract.requests.evaluate import KINDS
 from contract.requests.programmes import ProgrammeGoalRequest, ProgrammeSize
 from domain_errors import DomainError, Sentence
 from estimation_engine import InvalidGoal
@@ -84,8 +87,14 @@ def periods_of(
     examined: list[ExaminedPart] = []
     value, units = sum(each.book_value for each in later), 0
     for at, job in enumerate(earlier):
+        if job.id in {each.id for each in earlier[:at]}:
+            raise InvalidGoal(
+                "Sample {name} is named twice.",
+                name=job.shown_name,
+                loc=("programme", "earlier", at),
+            )
         try:
-            parts, whole, count = _examined(service, programme, rule, job)
+            parts, whole, count = _examined(service, programme, rule, job, given.book_column)
         except DomainError as error:
             raise InvalidGoal(
                 "Sample {name}: {reason}",
@@ -99,9 +108,16 @@ def periods_of(
 
 
 def _examined(
-    service: Service, programme: Programme, size: ProgrammeSize, job: JobRecord
+    service: Service,
+    programme: Programme,
+    size: ProgrammeSize,
+    job: JobRecord,
+    book_column: str | None,
 ) -> tuple[list[ExaminedPart], float, int]:
-    """The parts of an examined sample, its whole book value, and its rows or monetary units."""
+    """The parts of an examined sample, its whole book value, and its rows or monetary units.
+
+    The column of book values is that of the sample, or the given one if its draw named none.
+    """
     rule = applied(library_of(service.settings), programme.name, job, None, None).rule
     if rule.periods is None or size.method not in rule.samples:
         raise InvalidGoal(
@@ -109,11 +125,18 @@ def _examined(
             name=programme.name,
             method=size.method.replace("_", " "),
         )
-    settled: SettledEvaluation[Any] = SettledEvaluation.of(
-        rule.kind, programme.file.confidence, estimator=rule.estimator
-    )
     with rows_named(service, job):
+        if "book_column" not in KINDS[rule.kind].names or book_column_of(service, job):
+            book_column = None
+        settled: SettledEvaluation[Any] = SettledEvaluation.of(
+            rule.kind,
+            programme.file.confidence,
+            estimator=rule.estimator,
+            book_column=book_column,
+        )
+        settled = with_own_columns(service, job, settled)
         sample = examined_sample(service, job)
+        require_all(sample, sample.items)
         found = inputs_of_sample(sample, settled, CALCULATIONS[rule.periods])
     name = job.shown_name
     parts = [

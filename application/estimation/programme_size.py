@@ -106,7 +106,7 @@ def size_by_programme(
             **_planned(programme, calculation, given, confidence),
         },
         programme=SizeByProgramme(
-            **_of_rule(programme, rule, calculation),
+            **_of_rule(programme, rule, calculation, is_of_periods=bool(periods)),
             **_figures(found, whole_value, places),
             strata=sizes,
             periods=shown_periods(inputs, of_all, periods, places),
@@ -121,14 +121,16 @@ def _computed(calculation: Calculation, inputs: Any) -> GuidanceSize:
     return found
 
 
-def _of_rule(programme: Programme, rule: ProgrammeSize, calculation: Calculation) -> dict[str, Any]:
+def _of_rule(
+    programme: Programme, rule: ProgrammeSize, calculation: Calculation, *, is_of_periods: bool
+) -> dict[str, Any]:
     """What the size follows."""
     return {
         "name": programme.name,
         "title": programme.file.title,
         "sha256": programme.sha256,
         "rule": rule.title,
-        "paragraph": rule.paragraph,
+        "paragraph": rule.periods_paragraph if is_of_periods else rule.paragraph,
         "statement": programme.file.source.statement,
         "calculation": calculation.name,
         "formula": calculation.formula,

@@ -36,6 +36,7 @@ MAX_FIGURES = 60
 """Inputs and expected figures of an example."""
 LINE, SENTENCE, PARAGRAPH = Text(1, 200), Text(1, 1000), Text(1, 40)
 METHOD = Text(1, 60)
+OF_PERIODS = Help("Where the document has it; needs `periods`.")
 LIMITS: Mapping[str, str] = {"upper_limit": "upper limit", "lower_limit": "lower limit"}
 
 STEPS: Mapping[str, str] = {"one": "one step", "several": "several steps"}
@@ -123,9 +124,7 @@ class ProgrammeEvaluation(OwnConfidence, ProgrammeRule):
             "aren't evaluated together by the programme."
         ),
     ] = None
-    periods_paragraph: Annotated[
-        str | None, PARAGRAPH, Help("Where the document has it; needs `periods`.")
-    ] = None
+    periods_paragraph: Annotated[str | None, PARAGRAPH, OF_PERIODS] = None
     sides: Annotated[str | None, Choice(SIDES), Help("As a parameter of the kind.")] = None
     estimator: Annotated[str | None, Choice(ESTIMATORS), Help("As a parameter of the kind.")] = None
     likelihood: Annotated[str | None, Choice(LIKELIHOODS), Help("As a parameter of the kind.")] = (
@@ -160,6 +159,7 @@ class ProgrammeSize(OwnConfidence, ProgrammeRule):
         Text(1, 60),
         Help("The calculation of the size of one period of several. Without one there is none."),
     ] = None
+    periods_paragraph: Annotated[str | None, PARAGRAPH, OF_PERIODS] = None
 
 
 class ConclusionSentences(FilePart):

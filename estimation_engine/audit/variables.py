@@ -196,6 +196,7 @@ def evaluate_variables(
     tolerable: float | None = None,
     scope: str | None = None,
     rules: VarianceRequest | None = None,
+    is_part: bool = False,
 ) -> VariablesEvaluation:
     """Project the misstatement of a sample's rows to their population.
 
@@ -204,6 +205,8 @@ def evaluate_variables(
     tolerable : float, optional
         The tolerable misstatement, for a conclusion: of overstatements with one side, and of both
         directions with two; ``scope`` is the filter that limits it.
+    is_part : bool
+        Whether other samples are added to it, so that it may have no error; its variance is then 0.
 
     Raises
     ------
@@ -213,7 +216,7 @@ def evaluate_variables(
         The design or the book values don't fit the estimator.
     """
     errors = int(np.count_nonzero(given.misstatements))
-    _check(given, estimator, errors, confidence)
+    _check(given, estimator, errors, confidence, is_part=is_part)
     level = confidence if sides == "two" else 2.0 * confidence - 1.0
     settings = EstimateSettings(level, rules=rules or VarianceRequest())
     found, residuals = _projected(given, estimator, settings)
@@ -354,11 +357,13 @@ def _limits(given: AuditedAmounts, found: DomainEstimate, level: float) -> _Amou
     return _AmountLimits(given.total - found.value, found.error, found.degrees, level, t)
 
 
-def _check(given: AuditedAmounts, estimator: Estimator, errors: int, confidence: float) -> None:
+def _check(
+    given: AuditedAmounts, estimator: Estimator, errors: int, confidence: float, *, is_part: bool
+) -> None:
     design = given.design
     if design.rows < 2:
         raise InvalidFindings("One row has no variance: draw at least two.")
-    if errors or estimator == "mean_per_unit" or design.is_census:
+    if errors or is_part or estimator == "mean_per_unit" or design.is_census:
         return
     if design.is_hypergeometric or design.group_kind == "strata":
         raise InvalidFindings(

@@ -9,6 +9,7 @@ from application.audit.engagements import (
     ChangedEngagement,
     RestoredEngagement,
     ShownEngagement,
+    papers_for,
     readable_engagement,
     shown_engagement,
 )
@@ -27,7 +28,7 @@ from contract.requests.pages import PageRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import completed_sample
 from http_api.schemas.contract import Listing, list_schema, listed, page_of
-from storage.audit.combined_papers import EngagementPaper, engagement_papers
+from storage.audit.combined_papers import EngagementPaper
 from storage.audit.engagements import (
     EngagementRecord,
     EngagementSample,
@@ -148,7 +149,7 @@ def combined_papers(engagement_id: int, query: PageRequest) -> Listing:
     with service().database.read() as tx:
         readable_engagement(tx, caller().user, engagement_id)
         found = list_engagement_samples(tx, engagement_id)
-        return page_of(engagement_papers(tx, engagement_id, found), query)
+        return page_of(papers_for(tx, caller().user, engagement_id, found), query)
 
 
 @blueprint.put("/<int:engagement_id>/samples")

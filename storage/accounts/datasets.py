@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 from typing import Annotated, cast
 
@@ -135,6 +135,12 @@ def unwritable_datasets(tx: Transaction, user: User, ids: Sequence[int]) -> list
     writer = None if user.role_name == "viewer" else user.id
     rows = all_rows(tx, "unwritable_datasets", ids=json.dumps(list(ids)), user_id=writer)
     return [row["name"] for row in rows]
+
+
+def reads_all(tx: Transaction, user: User, ids: Collection[int]) -> bool:
+    """Whether a user has a right in each of some datasets, also in deleted ones."""
+    params = {"ids": json.dumps(list(ids)), "user_id": user.id}
+    return user.is_admin or first(tx, "unreadable_datasets", **params) is None
 
 
 def list_datasets(

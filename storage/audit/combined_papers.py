@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -75,6 +76,19 @@ class EngagementPaper(CombinedPaper):
     lacks: Annotated[
         str | None, Help("What is missing before the engagement can be sealed; null: nothing.")
     ]
+    is_readable: Annotated[
+        bool,
+        Help(
+            "Whether you can read all its datasets. Otherwise `request`, `is_tolerable` and "
+            "`conclusion` are left out."
+        ),
+    ] = True
+
+    def for_reader(self, *, reads: bool) -> EngagementPaper:
+        """The paper as it is shown to who can, or can't, read all its datasets."""
+        if reads:
+            return self
+        return replace(self, is_readable=False, request={}, is_tolerable=None, conclusion=None)
 
 
 def _is(value: int | None) -> bool | None:

@@ -143,6 +143,43 @@ def test_the_seal_needs_and_names_the_newest_paper(scene: CombinedScene) -> None
     assert_problem(withdraw, 409, "engagement_sealed")
 
 
+def test_conclusions_are_shown_to_who_can_read_all_datasets(scene: CombinedScene) -> None:
+    reader = Reader(scene.server)
+    preparer, me = reader.api, scene.done(reader.api.get("/api/users/me"))
+    scene.users["reader"] = me
+    scene.join("reader", "preparer")
+    scene.bring_both_to("signed_off")
+    scene.done(scene.issue_together("preparer"))
+    for sample in scene.samples:
+        scene.sample = sample
+        scene.done(scene.step("partner", "approved"))
+        scene.done(scene.issue("partner"))
+    paper = scene.done(scene.issue_together("partner"))
+    scene.done(scene.people["partner"].post(f"{scene.path}/seal"))
+    before = scene.done(preparer.get(f"{scene.path}/combined-papers"))["papers"][0]
+    assert (before["is_readable"], before["conclusion"]) == (True, paper["conclusion"])
+    page = f"/engagements/{scene.id}"
+    assert "The upper limit of overstatements" in reader.text(page)
+    removed = {"user_id": me["id"]}
+    scene.admin.request(
+        "DELETE", f"/api/datasets/{scene.dataset}/permissions", json=removed
+    ).raise_for_status()
+    found = scene.done(preparer.get(f"{scene.path}/combined-papers"))["papers"][0]
+    assert found == {
+        **before,
+        "is_readable": False,
+        "conclusion": None,
+        "is_tolerable": None,
+        "request": {},
+        "query": found["query"],
+    }
+    assert "tolerable" not in found["query"]
+    text = reader.text(page)
+    assert "Not shown" in text
+    assert "The upper limit of overstatements" not in text
+    assert_problem(preparer.get(f"{scene.path}/seal"), 403, "forbidden")
+
+
 def test_a_change_of_the_facts_needs_a_newer_paper(scene: CombinedScene) -> None:
     scene.bring_both_to("approved")
     scene.done(scene.issue_together("partner"))

@@ -350,14 +350,15 @@ def test_tested_attributes_come_along(server: LiveServer, dataset: int) -> None:
 def test_the_facts_of_the_paper_come_along(server: LiveServer, dataset: int) -> None:
     small = drawn(server, dataset, one("random", sample_size=20))
     examined(server, small)
-    given = {"client_name": "Acme", "paper_number": "B 20-3", "language": "de"}
+    given = {"client_name": "Acme", "language": "de"}
+    own = {"paper_number": "B 20-3", "design_reason": "20 rows do"}
     path = f"/api/sampling/jobs/{small}/paper-facts"
-    for facts in ({"client_name": "Acne"}, {**given, "design_reason": "20 rows do"}):
+    for facts in ({"client_name": "Acne"}, {**given, **own}):
         server.admin.patch(path, json=facts).raise_for_status()
     large = drawn(server, dataset, one("random", sample_size=30))
     found = server.admin.get(path.replace(small, large)).json()
     before = server.admin.get(path).json()
-    assert found["facts"] == {**before["facts"], "design_reason": None, "paper_number": None}
+    assert found["facts"] == {**before["facts"], **dict.fromkeys(own)}
     assert given.items() <= found["facts"].items()
     (entry,) = found["entries"]
     assert entry["at"] == before["entries"][0]["at"]

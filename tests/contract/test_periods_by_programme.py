@@ -162,6 +162,30 @@ def test_periods_that_offset_each_other_are_not_called_tolerable(server: LiveSer
     assert any("The misstatement is net" in each for each in found["caveats"])
 
 
+def test_one_period_can_have_no_error(server: LiveServer) -> None:
+    """Its variance is 0 in the formula; the few errors keep a doubt, so nothing is concluded."""
+    dataset = imported(server, [amounts(500_000, 500)] * 2)
+    jobs = []
+    for period, wrong in ((1, [20.0] * 30), (2, [])):
+        job = drawn(server, dataset, period, one("random", sample_size=100, seed=period))
+        examined(server, job, wrong)
+        jobs.append(job)
+    found = together(server, jobs)
+    assert float(found["programme"]["figures"]["projected"]) == 3_000
+    alone = 500 * 20 * (0.3 * 0.7 * 100 / 99) ** 0.5 / 10
+    assert float(found["programme"]["figures"]["precision"]) == pytest.approx(Z * alone, abs=0.01)
+    assert found["programme"]["verdict"] == "tolerable"
+    assert found["conclusion"]["is_tolerable"] is None
+    assert "0 rows in error" in found["conclusion"]["sentence"]
+    drawn_again = drawn(
+        server, imported(server, [amounts(500, 50)]), 1, one("random", sample_size=40)
+    )
+    examined(server, drawn_again, [])
+    body = {"jobs": [jobs[1], drawn_again], "covered_only": True}
+    refused = server.admin.post(PATH, json=body)
+    assert (refused.status_code, "no variance and no limit" in refused.text) == (422, True)
+
+
 def test_periods_on_page_paper_and_command(
     server: LiveServer, equal_jobs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,3 +296,47 @@ def test_command_prints_the_periods_of_a_size(
         printed = CliRunner().invoke(command, [*asked, *more])
         assert (printed.exit_code, words in printed.output) == (0, True), printed.output
         assert "Draw them with" in printed.output
+
+
+def test_refusals_of_earlier_periods_name_them(server: LiveServer, equal_jobs: list[str]) -> None:
+    """An earlier sample is named once, and all its rows have findings."""
+    dataset = server.admin.get(f"/api/jobs/{equal_jobs[0]}").json()["dataset_id"]
+    path = f"/api/sampling/datasets/{dataset}/size"
+    design = {**one("random"), "filters": {"expression": "period = 2"}}
+    goal = {"name": "eu-cohesion", "book_column": "amount", "deviation": 59_489, "expected": 0.008}
+
+    def size(*earlier: str) -> Any:
+        asked = {**goal, "confidence": 0.6, "earlier": earlier}
+        return server.admin.post(path, json={"design": design, "programme": asked})
+
+    assert size(*equal_jobs[:1]).json()["programme"]["paragraph"] == "6.1.3.2"
+    other = imported(server, [amounts(500_000, 500)])
+    unseen = drawn(server, other, 1, one("random", sample_size=40, seed=9))
+    for jobs, at, words in (
+        ([equal_jobs[0], equal_jobs[0]], 1, "is named twice"),
+        ([unseen], 0, "40 rows have no finding"),
+    ):
+        answer = size(*jobs)
+        assert answer.status_code == 422, answer.text
+        (error,) = answer.json()["errors"]
+        assert error["loc"][-3:] == ["programme", "earlier", at]
+        assert words in answer.text
+
+
+def test_an_earlier_period_without_an_amount_column(server: LiveServer) -> None:
+    """Its book values are those of the column that the request names."""
+    dataset = imported(server, [amounts(500_000, 500), amounts(600_000, 500)])
+    filters = {"filters": {"expression": "period = 1"}}
+    body = {"rounds": [{**one("random", sample_size=40, seed=3), **filters}]}
+    job = str(server.draw(dataset, {**body, "output_name": "period-1"})["id"])
+    examined(server, job, [50.0] * 5)
+    asked = {"book_column": "amount", "confidence": 0.6, "deviation": 20, "expected": 0.001}
+    found = server.admin.post(
+        f"/api/sampling/datasets/{dataset}/size",
+        json={
+            "design": {**one("random"), "filters": {"expression": "period = 2"}},
+            "programme": {"name": "eu-cohesion", "earlier": [job], **asked},
+        },
+    )
+    assert found.status_code == 200, found.text
+    assert float(found.json()["programme"]["book_value"]) == 1_100_000

@@ -27,8 +27,8 @@ class CombinedScene(EngagementScene):
         self.server.import_text(dataset, "\n".join(["invoice,amount", *lines]) + "\n")
         return dataset
 
-    def drawn(self, seed: int = 5) -> str:
-        parameters = {"book_column": "amount", "sample_size": 12, "seed": seed}
+    def drawn(self, seed: int = 5, sample_size: int = 12) -> str:
+        parameters = {"book_column": "amount", "sample_size": sample_size, "seed": seed}
         draw = {"method": "monetary_unit", "parameters": parameters}
         round_ = {**draw, "filters": {"expression": FILTERS[seed % 5]}}
         return f"/api/sampling/jobs/{self.server.draw(self.dataset, {'rounds': [round_]})['id']}"

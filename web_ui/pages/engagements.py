@@ -8,12 +8,11 @@ from typing import get_args
 
 from flask import Response
 
-from application.audit.engagements import require_deletable, shown_engagement
+from application.audit.engagements import papers_for, require_deletable, shown_engagement
 from application.audit.sealing import may_take
 from contract.requests.evaluate import MAX_TOGETHER
 from contract.words import MEMBER_ROLES, REVIEW_STATES, EngagementFilter
 from storage.accounts.datasets import DatasetFilters, list_datasets
-from storage.audit.combined_papers import engagement_papers
 from storage.audit.engagements import (
     assignable_samples,
     list_engagement_samples,
@@ -53,7 +52,7 @@ def engagement(engagement_id: int) -> Response:
     with service().database.read() as tx:
         found = shown_engagement(tx, caller(), engagement_id)
         samples = list_engagement_samples(tx, engagement_id)
-        combined = engagement_papers(tx, engagement_id, samples)
+        combined = papers_for(tx, me, engagement_id, samples)
         owned, assignable = [], []
         is_open = found.state == "open" and found.hidden_as is None
         if found.may_manage and is_open:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -81,7 +82,7 @@ def _evaluate(
     service: Service, job: JobRecord, request: SettledEvaluation[Any], together: Collection[str]
 ) -> EvaluationAnswer:
     request = with_own_columns(service, job, request)
-    sample = examined_sample(service, job)
+    sample = replace(examined_sample(service, job), is_part=bool(together))
     state = sample.state
     evaluator = EVALUATORS[request.kind]
     kind = evaluator.kind

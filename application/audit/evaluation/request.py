@@ -114,6 +114,8 @@ class ExaminedSample:
     job: JobRecord
     state: AuditState
     items: Sequence[ExaminedItem]
+    is_part: bool = False
+    """Whether it is evaluated with others: these may have the errors that it lacks."""
 
     @property
     def rounds(self) -> Sequence[Mapping[str, Any]]:

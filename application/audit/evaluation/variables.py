@@ -77,6 +77,7 @@ def evaluate_audit_values(
         tolerable=None if tolerable is None else float(tolerable.amount),
         scope=sample.scope,
         rules=rules,
+        is_part=sample.is_part,
     )
     is_census = given.design.is_census
     doubts: list[str] = []

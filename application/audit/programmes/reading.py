@@ -206,6 +206,8 @@ def _check(given: ProgrammeFile) -> None:
             if several.inputs is not SizeInputs:
                 problem = f"{several.name} computes no size of several periods."
                 raise _Refused(f"sizes[{at}].periods", problem)
+        elif size.periods_paragraph is not None:
+            raise _Refused(f"sizes[{at}].periods_paragraph", "Needs `periods`.")
         _check_level(given, size.confidence, f"sizes[{at}].confidence")
     _check_conclusions(given)
     for at, example in enumerate(given.examples, start=1):
