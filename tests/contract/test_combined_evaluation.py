@@ -440,10 +440,10 @@ def test_the_rows_of_draws_by_audit_tests_are_named(server: LiveServer) -> None:
         examined(server, jobs[-1], *[{"outcome": "exception", "audit_value": "0"}] * 30)
     found = together(server, *jobs, tolerable="50,000").json()
     assert [each["rows"] for each in found["samples"]] == [
-        f"without 200 rows that audit test {test[:8]} did not find",
-        f"without 200 rows that audit test {test[:8]} found",
+        f"the filter found_by (audit test {test[:8]})",
+        f"the filter not_found_by (audit test {test[:8]})",
     ]
     assert found["uncovered_rows"] == 0
     query = {"jobs": ",".join(jobs), "kind": "variables", "book_column": "amount"}
     paper = server.admin.get(f"{PATH}/paper", params={**query, "language": "de"}).text
-    assert "ohne 200 Zeilen" in paper
+    assert f"Filter found_by (Prüfung {test[:8]})" in paper

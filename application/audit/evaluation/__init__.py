@@ -27,7 +27,7 @@ from application.audit.planned import departure
 from application.audit.state import audit_state
 from application.identity.named_rows import rows_named
 from application.reconciling import completeness_of
-from application.samples.facts import excluded_text
+from application.samples.facts import excluded_text, test_filters
 from domain_errors import FigureText, Sentence
 from estimation_engine.errors import InvalidFindings
 from sampling_engine import method_class, method_from_json
@@ -175,14 +175,18 @@ def _without_units(sample: ExaminedSample) -> Iterator[str]:
 
 
 def drawable_rows(job: JobRecord, scope: str | None) -> str:
-    """Which rows of its table a sample could draw: its filter, its amounts, and what it excluded.
+    """Which rows of its table a sample could draw: its filters, its amounts, and what it excluded.
 
     Parameters
     ----------
     scope : str, optional
-        The filter of its rows.
+        The filters of its rows, with audit tests.
     """
-    excluded = excluded_text(job.run_parameters)
+    left_out = job.run_parameters.get("excluded") or {}
+    is_stated = test_filters(job.run_parameters) and not (
+        left_out["job_ids"] or left_out.get("new_since")
+    )
+    excluded = None if is_stated else excluded_text(job.run_parameters)
     accounts = map(recorded_account, (job.output_summary or {})["rounds"])
     amounts = {each["population"]: None for each in accounts if each and _rows_left_out(each)}
     parts = [
