@@ -88,12 +88,12 @@ class Pages(Blueprint):
         **options: Any,
     ) -> None:
         """Register a page."""
-        page = view_func if is_open or view_func is None else _signed_in(view_func)
+        page = view_func if is_open or view_func is None else signed_in(view_func)
         super().add_url_rule(rule, endpoint, page, provide_automatic_options, **options)
 
 
 @cache
-def _signed_in(page: Callable[..., Any]) -> Callable[..., Any]:
+def signed_in(page: Callable[..., Any]) -> Callable[..., Any]:
     """Require a session, and for a form its CSRF token.
 
     Cached, since Flask refuses another function for a page that is registered for two paths.

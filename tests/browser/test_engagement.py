@@ -441,7 +441,7 @@ def together(scene: Engagement, limits: Sequence[Limit], uncovered: Decimal) -> 
     """Evaluate the two samples by monetary units together, and compare the sums."""
     page = scene.tab("partner", UNITS, "evaluation")
     page.get_by_role("link", name="Evaluate with other samples").click()
-    page.get_by_label("Samples of other datasets").select_option(scene.samples[TWICE])
+    page.locator(f'input[name="jobs"][value="{scene.samples[TWICE]}"]').check()
     page.get_by_label("Tolerable").fill("90.000,00")
     page.get_by_role("button", name="Evaluate together").click()
     expect(page.get_by_role("alert")).to_contain_text(f"with a book value of {shown(uncovered)}")

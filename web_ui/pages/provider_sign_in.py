@@ -34,6 +34,7 @@ from web_ui.shell import (
     local_page,
     origin,
     show,
+    signed_in,
     to,
     visitor,
 )
@@ -125,6 +126,7 @@ def submit_sign_out() -> AnyResponse:
     return to("/sign-in") if visitor() is None else _sign_out()
 
 
+@signed_in
 def _sign_out() -> AnyResponse:
     """End the session, and show the way to end the provider's."""
     holder, provider = caller().holder, access().provider
