@@ -36,8 +36,6 @@ def carried_sentence(
     >>> (carried_sentence({"rounds": []}, found) or "")[:60]
     'The findings about 1 row came along from sample q1, which ha'
     """
-    from application.audit.fitting import is_in_sequence  # commands load no engine for others
-
     continues = continues_of(summary)
     if continues is None:
         return None
@@ -47,6 +45,8 @@ def carried_sentence(
     )
     if continues["is_repeat"]:
         return f"{came}has the same rows."
+    from application.audit.fitting import is_in_sequence  # commands load no engine for others
+
     is_sequence = continues["in_order"] and is_in_sequence(run_parameters["rounds"])
     follows = SEQUENTIAL_ALONE if is_sequence else NO_LIMIT
     return f"{came}this one continues. {follows}"
