@@ -1914,7 +1914,7 @@ FROM (SELECT user_id, at,
                                    '$.reviewer_role')
                   ELSE json_remove(body, '$.design_reason', '$.paper_number') END AS carried
       FROM paper_facts WHERE job_id = :from_job_id ORDER BY id DESC LIMIT 1)
-WHERE carried <> '{}';
+WHERE carried <> json_object();
 
 -- carry_attachments: Copy the attachments of the rows whose findings were copied, removed ones too.
 INSERT INTO attachments (job_id, dataset_id, row_id, file_name, media_type, note, sha256,

@@ -47,7 +47,8 @@ def test_a_draw_is_described_by_names(server: LiveServer) -> None:
     viewed = sentences(server, user_soeid=who, action="rows_viewed")
     for what in ("replacements", "single rows"):
         assert f"{who} viewed {what} of the sample q1-review of ledger" in viewed
-    assert "the server created the token of the command line" in sentences(server)
+    tokens = [each["sentence"] for each in rows_of_csv(server, action="token_made")]
+    assert "the server created the token of the command line" in tokens
     renamed = client.patch(f"/api/datasets/{dataset}", json={"name": "ledger 2025"})
     assert renamed.status_code == 200
     assert f"{who} changed name of ledger 2025" in sentences(server, dataset_id=dataset)

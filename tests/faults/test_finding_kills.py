@@ -153,7 +153,11 @@ def test_no_kill_loses_or_doubles_findings_that_come_along(tmp_path: Path) -> No
     with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
         for each in larger:
-            assert finished(client, each)["output_summary"]["continues"]["findings"] == len(rows)
+            done = finished(client, each)
+            if done["status"] == "failed":  # on a slow machine each of its attempts was killed
+                each = client.post(f"/api/jobs/{each}/retry").json()["job_id"]
+                done = finished(client, each)
+            assert done["output_summary"]["continues"]["findings"] == len(rows)
             entries = entries_of(client, f"/api/sampling/jobs/{each}/findings")["first"]
             assert [entry[ROW] for entry in entries] == rows
         assert [entry["id"] for entry in entries_of(client, path)["first"]] == ids
