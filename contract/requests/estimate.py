@@ -69,14 +69,14 @@ class ConfidenceRequest(Request):
 
 
 class LimitRequest(Request):
-    """A request whose answer has a limit at a confidence that was planned, if none is given."""
+    """A request whose answer has a limit; without a confidence that of a rule or plan, or 0.95."""
 
     confidence: Annotated[
         float | None,
         CONFIDENCE,
         Help(
-            "Such as 90%. By default that of the programme, else of the recorded plan, else "
-            f"{DEFAULT_CONFIDENCE}."
+            "Such as 90%. By default that of the programme; of one sample else that of its "
+            f"recorded plan; else {DEFAULT_CONFIDENCE}."
         ),
     ] = None
 

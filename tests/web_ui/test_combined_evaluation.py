@@ -30,7 +30,7 @@ def test_the_samples_of_an_engagement_are_evaluated_together(server: LiveServer)
     assert f'href="{together}"' in reader.page(f"/engagements/{engagement}")
     first, second = jobs
     assert f'name="jobs" value="{second}">' in reader.page("/evaluate-together", jobs=first)
-    assert "By default that of the programme, else of the recorded plan" in reader.page(together)
+    assert "By default that of the programme; of one sample" in reader.page(together)
     tab = reader.page(f"/jobs/{first}", tab="evaluation", kind="sequential", tolerable="5 %")
     assert "Evaluate with other samples" in tab
     query = {"jobs": ",".join(jobs), "language": "de"}
